@@ -1,0 +1,229 @@
+package policies
+
+import (
+	"slices"
+
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+// Builder makes the next Snapshot out of one. It costs what changes, not what
+// there is. It is not safe for concurrent use.
+type Builder struct {
+	next      Snapshot
+	clients   *tableEditor[string, *Client]
+	pins      *tableEditor[Thumbprint, *Client]
+	contested *tableEditor[Thumbprint, []*Client]
+	authority *tableEditor[[32]byte, *authority]
+	named     *tableEditor[string, []*authority]
+	bound     *tableEditor[[32]byte, []*Client]
+}
+
+// Edit begins a Builder; s stays as it is.
+func (s *Snapshot) Edit() *Builder {
+	return &Builder{
+		next:      *s,
+		clients:   edit(&s.clients),
+		pins:      edit(&s.pins),
+		contested: edit(&s.contested),
+		authority: edit(&s.authority),
+		named:     edit(&s.named),
+		bound:     edit(&s.bound),
+	}
+}
+
+// Snapshot returns what was built. The Builder is used up.
+func (b *Builder) Snapshot() *Snapshot {
+	b.next.clients = b.clients.table
+	b.next.pins = b.pins.table
+	b.next.contested = b.contested.table
+	b.next.authority = b.authority.table
+	b.next.named = b.named.table
+	b.next.bound = b.bound.table
+	return &b.next
+}
+
+// Put adds a client or replaces the one with its id. It takes the record over.
+func (b *Builder) Put(c *Client) {
+	b.Remove(c.id)
+	b.clients.set(c.id, c)
+	b.next.byStatus[c.status]++
+	for _, thumbprint := range c.Pins() {
+		b.pin(thumbprint, c)
+	}
+	b.hold(c)
+}
+
+// TurnOff makes the client's status off and keeps the rest, so that its
+// certificates still are its own. A client that is not known becomes one
+// without certificates.
+func (b *Builder) TurnOff(id string) {
+	current, found := b.clients.get(id)
+	if !found {
+		b.Put(disabled(id))
+		return
+	}
+	if current.status == StatusOff {
+		return
+	}
+	off := *current
+	off.status = StatusOff
+	b.Put(&off)
+}
+
+// Remove takes a client out. An unknown id is no fault.
+func (b *Builder) Remove(id string) {
+	c, found := b.clients.get(id)
+	if !found {
+		return
+	}
+	b.clients.remove(id)
+	b.next.byStatus[c.status]--
+	for _, thumbprint := range c.Pins() {
+		b.unpin(thumbprint, c)
+	}
+	b.release(c)
+}
+
+func (b *Builder) pin(thumbprint Thumbprint, c *Client) {
+	first, taken := b.pins.get(thumbprint)
+	if !taken {
+		b.pins.set(thumbprint, c)
+		return
+	}
+	others, found := b.contested.get(thumbprint)
+	if !found {
+		others = []*Client{first}
+	}
+	b.contested.set(thumbprint, append(slices.Clone(others), c))
+}
+
+func (b *Builder) unpin(thumbprint Thumbprint, c *Client) {
+	all, found := b.contested.get(thumbprint)
+	if !found {
+		b.pins.remove(thumbprint)
+		return
+	}
+	rest := without(all, c)
+	b.pins.set(thumbprint, rest[0])
+	if len(rest) == 1 {
+		b.contested.remove(thumbprint)
+		return
+	}
+	b.contested.set(thumbprint, rest)
+}
+
+func without(all []*Client, c *Client) []*Client {
+	return slices.DeleteFunc(slices.Clone(all), func(other *Client) bool { return other == c })
+}
+
+// hold enters the client with each CA that it trusts, and has its record share
+// the CA's certificate with the records of others.
+func (b *Builder) hold(c *Client) {
+	entered := make(map[[32]byte]bool)
+	anchors := slices.Clone(c.extra().anchors)
+	for i, anchor := range anchors {
+		held := b.held(anchor)
+		anchors[i] = held.take(anchor)
+		if !entered[anchor.ID] {
+			entered[anchor.ID] = true
+			held.holders++
+			if binding := c.Binding(); binding.IsZero() {
+				held.unbound = append(held.unbound, c)
+			} else {
+				b.bind(boundKey(anchor.ID, binding.Key()), c)
+			}
+		}
+		b.setAuthority(held, anchor)
+	}
+	if len(anchors) > 0 {
+		more := *c.more
+		more.anchors = anchors
+		c.more = &more
+	}
+}
+
+func (b *Builder) release(c *Client) {
+	left := make(map[[32]byte]bool)
+	for _, anchor := range c.extra().anchors {
+		held := b.held(anchor)
+		held.drop(anchor)
+		if !left[anchor.ID] {
+			left[anchor.ID] = true
+			held.holders--
+			if binding := c.Binding(); binding.IsZero() {
+				held.unbound = without(held.unbound, c)
+			} else {
+				b.unbind(boundKey(anchor.ID, binding.Key()), c)
+			}
+		}
+		b.setAuthority(held, anchor)
+	}
+}
+
+// held returns a copy, to be changed, of what is known of the anchor's CA.
+func (b *Builder) held(anchor *truststore.Anchor) *authority {
+	current, found := b.authority.get(anchor.ID)
+	if !found {
+		return &authority{id: anchor.ID}
+	}
+	next := *current
+	next.unbound = slices.Clone(current.unbound)
+	next.anchors = slices.Clone(current.anchors)
+	return &next
+}
+
+func (b *Builder) setAuthority(next *authority, anchor *truststore.Anchor) {
+	subject := string(anchor.Certificate.RawSubject)
+	named, _ := b.named.get(subject)
+	rest := slices.DeleteFunc(slices.Clone(named), func(other *authority) bool { return other.id == next.id })
+	if len(next.anchors) == 0 {
+		b.authority.remove(next.id)
+	} else {
+		b.authority.set(next.id, next)
+		rest = append(rest, next)
+	}
+	if len(rest) == 0 {
+		b.named.remove(subject)
+		return
+	}
+	b.named.set(subject, rest)
+}
+
+// take counts one more client for the certificate and returns the one that all
+// share.
+func (a *authority) take(anchor *truststore.Anchor) *truststore.Anchor {
+	for i := range a.anchors {
+		if a.anchors[i].Thumbprint == anchor.Thumbprint {
+			a.anchors[i].clients++
+			return a.anchors[i].Anchor
+		}
+	}
+	a.anchors = append(a.anchors, heldAnchor{Anchor: anchor, clients: 1})
+	return anchor
+}
+
+func (a *authority) drop(anchor *truststore.Anchor) {
+	a.anchors = slices.DeleteFunc(a.anchors, func(held heldAnchor) bool {
+		return held.Thumbprint == anchor.Thumbprint && held.clients == 1
+	})
+	for i := range a.anchors {
+		if a.anchors[i].Thumbprint == anchor.Thumbprint {
+			a.anchors[i].clients--
+		}
+	}
+}
+
+func (b *Builder) bind(key [32]byte, c *Client) {
+	others, _ := b.bound.get(key)
+	b.bound.set(key, append(slices.Clone(others), c))
+}
+
+func (b *Builder) unbind(key [32]byte, c *Client) {
+	others, _ := b.bound.get(key)
+	rest := without(others, c)
+	if len(rest) == 0 {
+		b.bound.remove(key)
+		return
+	}
+	b.bound.set(key, rest)
+}

@@ -1,0 +1,165 @@
+// Package policies knows the clients: their documents, the index that finds
+// the one a certificate belongs to, and the judgement of a certificate by that
+// client's own trust store.
+//
+// A [Source] reads documents from somewhere and publishes immutable
+// [Snapshot] values. [Snapshot.Resolve] finds the client, [Client.Judge]
+// decides. Neither depends on how many clients there are.
+package policies
+
+import (
+	"crypto/sha256"
+	"slices"
+	"time"
+
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+// Status is the status of a ClientApplication. The zero value does not
+// authenticate.
+type Status uint8
+
+// The statuses. Only StatusActive may authenticate.
+const (
+	StatusError Status = iota
+	StatusOff
+	StatusActive
+)
+
+// Statuses lists them all.
+func Statuses() []Status { return []Status{StatusActive, StatusOff, StatusError} }
+
+// String returns the code of the FHIR value set: active, off or error.
+func (s Status) String() string {
+	switch s {
+	case StatusActive:
+		return "active"
+	case StatusOff:
+		return "off"
+	}
+	return "error"
+}
+
+// AuthMethod is the client's token_endpoint_auth_method (RFC 8705 2.1.1, 2.2.1).
+type AuthMethod uint8
+
+// The methods. AnyTLSMethod, for documents that name none as Medplum's do not,
+// accepts by pin and by chain.
+const (
+	AnyTLSMethod AuthMethod = iota
+	SelfSignedTLSClientAuth
+	TLSClientAuth
+)
+
+// String returns the registered name, "" for AnyTLSMethod.
+func (m AuthMethod) String() string {
+	switch m {
+	case SelfSignedTLSClientAuth:
+		return "self_signed_tls_client_auth"
+	case TLSClientAuth:
+		return "tls_client_auth"
+	}
+	return ""
+}
+
+// Thumbprint is the SHA-256 of a DER certificate.
+type Thumbprint = [sha256.Size]byte
+
+// Client is the immutable record of one client. It is small on purpose: a
+// folder may hold a million, and nearly all of them are one id and one pin, so
+// what the others need hangs on a pointer. Two records of one client are the
+// same exactly if their pointers are.
+type Client struct {
+	id       string
+	pin      Thumbprint // the first one, if pins is not 0
+	pins     uint16
+	status   Status
+	method   AuthMethod
+	lifetime uint32 // of the token endpoint's tokens, in seconds
+	more     *clientExtra
+}
+
+// clientExtra is what most clients do not have.
+type clientExtra struct {
+	pins         []Thumbprint // after the first
+	anchors      []*truststore.Anchor
+	binding      truststore.Binding
+	defaultScope []string
+	scope        []string
+	audience     []string
+}
+
+var noExtra clientExtra
+
+func (c *Client) extra() *clientExtra {
+	if c.more == nil {
+		return &noExtra
+	}
+	return c.more
+}
+
+// ID returns the client_id.
+func (c *Client) ID() string { return c.id }
+
+// Status returns the client's status.
+func (c *Client) Status() Status { return c.status }
+
+// AuthMethod returns how the client may authenticate.
+func (c *Client) AuthMethod() AuthMethod { return c.method }
+
+// Binding returns the subject that certificates accepted by chain must have.
+func (c *Client) Binding() truststore.Binding { return c.extra().binding }
+
+// Anchors returns the CAs that may issue the client's certificates.
+func (c *Client) Anchors() []*truststore.Anchor { return slices.Clone(c.extra().anchors) }
+
+// Pins returns the thumbprints of the certificates that are accepted as such.
+func (c *Client) Pins() []Thumbprint {
+	if c.pins == 0 {
+		return nil
+	}
+	return append([]Thumbprint{c.pin}, c.extra().pins...)
+}
+
+// HasPin reports whether exactly this certificate is pinned.
+func (c *Client) HasPin(thumbprint Thumbprint) bool {
+	return c.pins > 0 && (c.pin == thumbprint || slices.Contains(c.extra().pins, thumbprint))
+}
+
+// DefaultScope returns the scopes granted when none is asked for.
+func (c *Client) DefaultScope() []string { return slices.Clone(c.extra().defaultScope) }
+
+// Scope returns the scopes that may be granted at most.
+func (c *Client) Scope() []string { return slices.Clone(c.extra().scope) }
+
+// Audience returns the resources that the client may have tokens for; none
+// means the configured default only.
+func (c *Client) Audience() []string { return slices.Clone(c.extra().audience) }
+
+// AccessTokenLifetime returns how long a token of the token endpoint lives.
+func (c *Client) AccessTokenLifetime() time.Duration { return time.Duration(c.lifetime) * time.Second }
+
+// NarrowScope returns the scopes for a request that may have those of the
+// route: the route's, as far as they are the client's; where the route names
+// none, the client's default. A client without any scope narrows nothing: then
+// the route alone decides.
+func (c *Client) NarrowScope(route []string) []string {
+	extra := c.extra()
+	if len(route) == 0 {
+		return extra.defaultScope
+	}
+	most := extra.scope
+	if len(most) == 0 {
+		most = extra.defaultScope
+	}
+	if len(most) == 0 {
+		return route
+	}
+	var narrowed []string
+	for _, scope := range route {
+		if slices.Contains(most, scope) {
+			narrowed = append(narrowed, scope)
+		}
+	}
+	return narrowed
+}

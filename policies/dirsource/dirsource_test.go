@@ -1,0 +1,239 @@
+package dirsource_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/certbearer/certbearer/extauthz/testca"
+	"github.com/certbearer/certbearer/policies"
+	"github.com/certbearer/certbearer/policies/dirsource"
+	"github.com/certbearer/certbearer/policies/sourcetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestDirectorySourceConforms(t *testing.T) {
+	sourcetest.Run(t, func(t *testing.T, strict bool) sourcetest.Fixture {
+		dir := t.TempDir()
+		return sourcetest.Fixture{
+			Source: dirsource.New(dirsource.Config{Dir: dir, Strict: strict}),
+			Write:  func(t *testing.T, name, text string) { write(t, filepath.Join(dir, name), text) },
+			Remove: func(t *testing.T, name string) {
+				if err := os.Remove(filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			},
+		}
+	}, []string{pem(t), pem(t), pem(t)})
+}
+
+func TestKubernetesVolumeSwapIsFollowed(t *testing.T) {
+	dir := t.TempDir()
+	version := func(name, text string) {
+		sub := filepath.Join(dir, name)
+		if err := os.Mkdir(sub, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(sub, "a.json"), text)
+	}
+	link := func(target, name string) {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	version("..2026_01", document("a", "active", pem(t)))
+	link("..2026_01", "..data")
+	link("..data/a.json", "a.json")
+	updates := run(t, dirsource.Config{Dir: dir})
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
+
+	version("..2026_02", document("a", "off", pem(t)))
+	link("..2026_02", "..data_tmp")
+	if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
+		t.Fatal(err)
+	}
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "off" })
+}
+
+func TestFolderThatDisappearsKeepsItsClients(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "clients")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "a.json"), document("a", "active", pem(t)))
+	updates := run(t, dirsource.Config{Dir: dir})
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
+
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool {
+		return status(s, "a") == "active" && len(r.Faults) == 1 && strings.Contains(r.Faults[0].Problem, "its last clients stay")
+	})
+	write(t, filepath.Join(dir+".away", "b.json"), document("b", "active", pem(t)))
+	if err := os.Rename(dir+".away", dir); err != nil {
+		t.Fatal(err)
+	}
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool {
+		return status(s, "a") == "active" && status(s, "b") == "active" && len(r.Faults) == 0
+	})
+}
+
+func TestRunFailsWhereThereIsNoFolder(t *testing.T) {
+	source := dirsource.New(dirsource.Config{Dir: filepath.Join(t.TempDir(), "absent")})
+	err := source.Run(context.Background(), func(*policies.Snapshot, policies.Report) { t.Error("something was published") })
+	if err == nil || !strings.Contains(err.Error(), "absent") {
+		t.Errorf("got %v, want an error that names the folder", err)
+	}
+}
+
+func TestLoadSaysWhatItLeavesOut(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.json"), document("a", "active", pem(t)))
+	write(t, filepath.Join(dir, "ca.pem"), pem(t))
+	write(t, filepath.Join(dir, ".hidden.json"), "{{{")
+	if err := os.Mkdir(filepath.Join(dir, "sub.json"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, report, err := dirsource.Load(dirsource.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if snapshot.Len() != 1 || report.Documents != 1 || len(report.Faults) != 0 {
+		t.Errorf("got %d clients of %d documents, faults %v; want one of one and none", snapshot.Len(), report.Documents, report.Faults)
+	}
+	var left []string
+	for _, warning := range report.Warnings {
+		left = append(left, warning.File)
+	}
+	if got := strings.Join(left, " "); got != "ca.pem sub.json" {
+		t.Errorf("left out %q, want ca.pem and sub.json", got)
+	}
+}
+
+func TestUnreadableFileKeepsItsClients(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.json"), document("a", "active", pem(t)))
+	updates := run(t, dirsource.Config{Dir: dir})
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
+	// A FIFO can be opened by no one without blocking: it must not be tried.
+	fifo := filepath.Join(dir, "a.json")
+	if err := os.Remove(fifo); err != nil {
+		t.Fatal(err)
+	}
+	if err := mkfifo(fifo); err != nil {
+		t.Fatal(err)
+	}
+	updates.until(t, func(_ *policies.Snapshot, r policies.Report) bool {
+		return len(r.Faults) == 1 && strings.Contains(r.Faults[0].Problem, "no regular file")
+	})
+}
+
+func TestPartOfAFileThatCannotBeReadKeepsItsClients(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "many.yaml")
+	write(t, name, "resourceType: ClientApplication\nid: a\n---\nresourceType: ClientApplication\nid: b\n")
+	updates := run(t, dirsource.Config{Dir: dir})
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return s.Len() == 2 })
+	write(t, name, "resourceType: ClientApplication\nid: a\nstatus: off\n---\nresourceType: [\n")
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool {
+		return status(s, "a") == "off" && status(s, "b") == "active" && len(r.Faults) == 1
+	})
+	write(t, name, "resourceType: ClientApplication\nid: a\nstatus: off\n")
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool { return s.Client("b") == nil && len(r.Faults) == 0 })
+}
+
+func TestReloadReadsWhatNoEventTold(t *testing.T) {
+	dir := t.TempDir()
+	source := dirsource.New(dirsource.Config{Dir: dir})
+	updates := start(t, source)
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return s.Len() == 0 })
+	write(t, filepath.Join(dir, "a.json"), document("a", "active", pem(t)))
+	source.Reload()
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
+}
+
+type update struct {
+	snapshot *policies.Snapshot
+	report   policies.Report
+}
+
+type updates chan update
+
+func run(t *testing.T, config dirsource.Config) updates {
+	t.Helper()
+	return start(t, dirsource.New(config))
+}
+
+func start(t *testing.T, source *dirsource.Source) updates {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out := make(updates, 1000)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- source.Run(ctx, func(s *policies.Snapshot, r policies.Report) { out <- update{s, r} })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+	return out
+}
+
+func (u updates) until(t *testing.T, fits func(*policies.Snapshot, policies.Report) bool) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	var last update
+	for {
+		select {
+		case last = <-u:
+			if fits(last.snapshot, last.report) {
+				return
+			}
+		case <-deadline:
+			t.Fatalf("the state did not come; the last report: %+v", last.report)
+		}
+	}
+}
+
+func status(s *policies.Snapshot, id string) string {
+	if client := s.Client(id); client != nil {
+		return client.Status().String()
+	}
+	return "absent"
+}
+
+func document(id, status, pem string) string {
+	text, err := json.Marshal(map[string]string{
+		"resourceType": "ClientApplication", "id": id, "status": status, "certificateTrustStore": pem,
+	})
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+func pem(t *testing.T) string {
+	t.Helper()
+	issued, err := testca.SelfSigned(testca.Template{CommonName: "client"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(issued.PEM())
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

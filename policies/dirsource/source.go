@@ -1,0 +1,184 @@
+// Package dirsource reads client documents from the files of one folder and
+// follows its changes, the symlink swap of a Kubernetes volume included.
+//
+// It reads files named .json, .yaml and .yml that do not begin with a dot, and
+// no subfolders. What it cannot read never takes a client away: a bad document
+// keeps its client's last good version, unless it says that the client is off,
+// and a folder that cannot be read keeps all of them. A file that is gone
+// removes its clients.
+package dirsource
+
+import (
+	"context"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/certbearer/certbearer/policies"
+)
+
+const (
+	// quiet is how long the folder must rest after a change: an editor's or a
+	// copy's next write should not find us reading half a file.
+	quiet = 25 * time.Millisecond
+	// patience bounds that wait, so that a busy folder is read all the same.
+	patience = 250 * time.Millisecond
+	// pollEvery is how often the folder is looked through where it cannot be
+	// watched.
+	pollEvery = 500 * time.Millisecond
+	// rescanEvery catches what a watch misses, such as changes made on another
+	// machine to a network folder.
+	rescanEvery = 10 * time.Second
+	// rescanShare bounds what rescans cost of a large folder: one part in 20.
+	rescanShare = 20
+)
+
+// Config says what to read.
+type Config struct {
+	Dir string
+	// Strict keeps the whole last good set while any document has a fault.
+	// Clients whose document says off are turned off even then.
+	Strict  bool
+	Options policies.Options
+}
+
+// Source is a policies.Source over a folder.
+type Source struct {
+	config Config
+	reload chan struct{}
+}
+
+var _ policies.Source = (*Source)(nil)
+
+// New returns a Source. Nothing is read before Run.
+func New(config Config) *Source {
+	return &Source{config: config, reload: make(chan struct{}, 1)}
+}
+
+// Reload has a running Source look at every file now.
+func (s *Source) Reload() {
+	select {
+	case s.reload <- struct{}{}:
+	default: // one is under way already
+	}
+}
+
+// Load reads the folder once. In strict reading with faults the Snapshot is nil.
+func Load(config Config) (*policies.Snapshot, policies.Report, error) {
+	folder := newFolder(config)
+	if err := folder.scan(); err != nil {
+		return nil, policies.Report{}, err
+	}
+	snapshot, report := folder.result()
+	return snapshot, report, nil
+}
+
+// Run implements policies.Source. Its error is that the folder cannot be read
+// at the start.
+func (s *Source) Run(ctx context.Context, publish func(*policies.Snapshot, policies.Report)) error {
+	watch := newWatch(s.config.Dir)
+	defer watch.close()
+	folder := newFolder(s.config)
+	began := time.Now()
+	if err := folder.scan(); err != nil {
+		return err
+	}
+	publish(folder.result())
+	next := watch.interval(time.Since(began))
+	for {
+		names, all := watch.wait(ctx, next, s.reload)
+		if ctx.Err() != nil {
+			return nil
+		}
+		began = time.Now()
+		folder.update(names)
+		if all {
+			watch.renew()
+			folder.rescan()
+			next = watch.interval(time.Since(began))
+		}
+		if folder.changed() {
+			publish(folder.result())
+		}
+	}
+}
+
+// watch tells which files changed.
+type watch struct {
+	dir     string
+	watcher *fsnotify.Watcher // nil where the folder cannot be watched
+}
+
+func newWatch(dir string) *watch {
+	w := &watch{dir: dir}
+	w.renew()
+	return w
+}
+
+// renew watches what is at the path now: the folder may have been replaced.
+func (w *watch) renew() {
+	if w.watcher == nil {
+		watcher, err := fsnotify.NewWatcher()
+		if err != nil {
+			return // the system's limit is reached: poll
+		}
+		w.watcher = watcher
+	}
+	if err := w.watcher.Add(w.dir); err != nil {
+		w.close()
+	}
+}
+
+func (w *watch) close() {
+	if w.watcher != nil {
+		w.watcher.Close()
+		w.watcher = nil
+	}
+}
+
+// interval returns when to look through the folder again, given what that cost.
+func (w *watch) interval(cost time.Duration) time.Duration {
+	if w.watcher == nil {
+		return max(pollEvery, cost*rescanShare)
+	}
+	return max(rescanEvery, cost*rescanShare)
+}
+
+// wait returns when files have changed, with their names, when it is time to
+// look at all of them, or when ctx ends.
+func (w *watch) wait(ctx context.Context, rescan time.Duration, reload <-chan struct{}) (names map[string]bool, all bool) {
+	var events <-chan fsnotify.Event
+	var errs <-chan error
+	if w.watcher != nil {
+		events, errs = w.watcher.Events, w.watcher.Errors
+	}
+	names = make(map[string]bool)
+	timer := time.NewTimer(rescan)
+	defer timer.Stop()
+	var settle <-chan time.Time
+	var first time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, false
+		case <-timer.C:
+			return names, true
+		case <-reload:
+			return names, true
+		case <-settle:
+			return names, all
+		case event := <-events:
+			name := relativeName(w.dir, event.Name)
+			if name == "" || name[0] == '.' {
+				all = true // ..data was swapped, or the folder itself moved
+			}
+			names[name] = true
+		case <-errs:
+			all = true // events were lost
+		}
+		if first.IsZero() {
+			first = time.Now()
+		}
+		settle = time.After(min(quiet, max(0, patience-time.Since(first))))
+	}
+}

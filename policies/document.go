@@ -1,0 +1,440 @@
+package policies
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+// MaxFileBytes bounds one file of documents.
+const MaxFileBytes = 64 << 20
+
+// Document is one ClientApplication as it was read.
+type Document struct {
+	// Client is the record, nil if the document has a fault.
+	Client *Client
+	// ID and Status are what could be read, whether or not the rest could:
+	// a document that is broken and says off still turns its client off.
+	ID         string
+	Status     Status
+	HasStatus  bool
+	Name       string // for people
+	TrustStore []truststore.Entry
+	Warnings   []Fault
+	Fault      *Fault
+}
+
+// Fault is what is wrong with a document, and where.
+type Fault struct {
+	File     string
+	Line     int // from 1; 0 if not known
+	Document int // from 1 within the file
+	ClientID string
+	Field    string
+	Problem  string
+}
+
+// Error returns "file:line: document n (client id): field: problem", leaving
+// out what is not known.
+func (f *Fault) Error() string {
+	var b strings.Builder
+	b.WriteString(f.File)
+	if f.Line > 0 {
+		fmt.Fprintf(&b, ":%d", f.Line)
+	}
+	if f.Document > 0 {
+		fmt.Fprintf(&b, ": document %d", f.Document)
+	}
+	if f.ClientID != "" {
+		fmt.Fprintf(&b, " (client %s)", f.ClientID)
+	}
+	if f.Field != "" {
+		fmt.Fprintf(&b, ": %s", f.Field)
+	}
+	fmt.Fprintf(&b, ": %s", f.Problem)
+	return b.String()
+}
+
+// ParseFile reads the documents of one file: JSON if the name ends in .json,
+// YAML if it ends in .yaml or .yml; several of them one after the other, in
+// YAML between lines of "---". A JSON file may also hold an array of them or a
+// FHIR Bundle, as an export does.
+//
+// Each document is read for itself: the fault of one does not touch the
+// others. The error says that the file as such cannot be split into documents,
+// and the documents before the place are returned with it.
+func ParseFile(name string, data []byte) ([]Document, error) {
+	if len(data) > MaxFileBytes {
+		return nil, &Fault{File: name, Problem: fmt.Sprintf("the file has more than %d bytes", MaxFileBytes)}
+	}
+	var raws []rawDocument
+	var err error
+	switch strings.ToLower(path.Ext(name)) {
+	case ".json":
+		raws, err = splitJSON(name, data)
+	case ".yaml", ".yml":
+		raws, err = splitYAML(name, data)
+	default:
+		return nil, &Fault{File: name, Problem: "documents are files named .json, .yaml or .yml"}
+	}
+	documents := make([]Document, len(raws))
+	for i, raw := range raws {
+		documents[i] = parseDocument(name, i+1, len(raws) == 1 && err == nil, raw)
+	}
+	return documents, err
+}
+
+// rawDocument is a document split into its members; fault is set if it could
+// not be split to the end.
+type rawDocument struct {
+	line    int
+	members []member
+	fault   *Fault
+}
+
+// member is one "name: value" with the line on which it stands.
+type member struct {
+	name  string
+	line  int
+	value json.RawMessage
+}
+
+// reader turns the members of one document into a Client.
+type reader struct {
+	doc        Document
+	method     AuthMethod
+	binding    truststore.Binding
+	bindingSet bool
+	lifetime   uint32
+	defaults   []string
+	scope      []string
+	audience   []string
+}
+
+func parseDocument(file string, number int, alone bool, raw rawDocument) Document {
+	r := reader{lifetime: uint32(DefaultAccessTokenLifetime.Seconds())}
+	fault := raw.fault
+	var resourceType bool
+	for _, m := range raw.members {
+		if m.name == "resourceType" {
+			resourceType = true
+		}
+		if problem := r.read(m); problem != nil {
+			problem.Line, problem.Field = m.line, fieldOf(m.name, problem.Field)
+			if fault == nil {
+				fault = problem
+			}
+		}
+	}
+	if r.doc.ID == "" && alone {
+		r.doc.ID = idOfFile(file)
+	}
+	if fault == nil {
+		fault = r.complete(resourceType)
+	}
+	if fault == nil {
+		r.doc.Client = r.client()
+	}
+	r.doc.place(file, number, raw.line, fault)
+	return r.doc
+}
+
+// place completes the fault and the warnings with where the document is.
+func (d *Document) place(file string, number, line int, fault *Fault) {
+	for i := range d.Warnings {
+		w := &d.Warnings[i]
+		w.File, w.Document, w.ClientID = file, number, d.ID
+	}
+	if fault == nil {
+		return
+	}
+	fault.File, fault.Document, fault.ClientID = file, number, d.ID
+	if fault.Line == 0 {
+		fault.Line = line
+	}
+	d.Fault = fault
+}
+
+func fieldOf(member, inner string) string {
+	if inner == "" {
+		return member
+	}
+	return member + "." + inner
+}
+
+// idOfFile is the client_id of a lone document without one. A name that is no
+// id is found by complete.
+func idOfFile(file string) string {
+	base := path.Base(file)
+	return strings.TrimSuffix(base, path.Ext(base))
+}
+
+// read takes one member. The returned Fault has only Field, of what lies
+// inside the member, and Problem.
+func (r *reader) read(m member) *Fault {
+	switch m.name {
+	case "resourceType":
+		return expectText(m.value, "ClientApplication")
+	case "id":
+		return r.readID(m.value)
+	case "status":
+		return r.readStatus(m.value)
+	case "name":
+		return readText(m.value, &r.doc.Name)
+	case "certificateTrustStore":
+		return r.readTrustStore(m)
+	case "tokenEndpointAuthMethod":
+		return r.readMethod(m.value)
+	case "tlsClientAuth":
+		return r.readBinding(m.value)
+	case "defaultScope":
+		return readScopes(m.value, &r.defaults)
+	case "scope":
+		return readScopes(m.value, &r.scope)
+	case "audience":
+		return readAudience(m.value, &r.audience)
+	case "accessTokenLifetime":
+		return r.readLifetime(m)
+	case "mode":
+		return readMode(m.value)
+	case "revocation", "rules":
+		return &Fault{Problem: "is not available in this version: the client would not be held to it"}
+	}
+	return readForeign(m)
+}
+
+func (r *reader) readID(value json.RawMessage) *Fault {
+	var id string
+	if fault := readText(value, &id); fault != nil {
+		return fault
+	}
+	if !ValidID(id) {
+		return &Fault{Problem: fmt.Sprintf("%.80q is no client id: 1 to 64 of A-Z a-z 0-9 . -", id)}
+	}
+	r.doc.ID = id
+	return nil
+}
+
+// ValidID reports whether id has the form of a client_id, `[A-Za-z0-9.-]{1,64}`.
+func ValidID(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !letter && c != '.' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *reader) readStatus(value json.RawMessage) *Fault {
+	var code string
+	if fault := readText(value, &code); fault != nil {
+		return fault
+	}
+	for _, status := range Statuses() {
+		if code == status.String() {
+			r.doc.Status, r.doc.HasStatus = status, true
+			return nil
+		}
+	}
+	return &Fault{Problem: fmt.Sprintf("%.40q is none of active, off, error", code)}
+}
+
+func (r *reader) readTrustStore(m member) *Fault {
+	var text string
+	if fault := readText(m.value, &text); fault != nil {
+		return fault
+	}
+	entries, err := truststore.Parse([]byte(text))
+	if err != nil {
+		return &Fault{Problem: err.Error()}
+	}
+	r.doc.TrustStore = entries
+	return nil
+}
+
+func (r *reader) readMethod(value json.RawMessage) *Fault {
+	var method string
+	if fault := readText(value, &method); fault != nil {
+		return fault
+	}
+	for _, known := range []AuthMethod{SelfSignedTLSClientAuth, TLSClientAuth} {
+		if method == known.String() {
+			r.method = known
+			return nil
+		}
+	}
+	return &Fault{Problem: fmt.Sprintf("%.60q is none of self_signed_tls_client_auth, tls_client_auth", method)}
+}
+
+// readBinding holds to RFC 8705 2.1.2: exactly one of the five.
+func (r *reader) readBinding(value json.RawMessage) *Fault {
+	members, err := splitObject(value)
+	if err != nil {
+		return &Fault{Problem: "is not an object with one of subjectDn, sanDns, sanUri, sanIp, sanEmail"}
+	}
+	for _, m := range members {
+		kind := bindingKind(m.name)
+		if kind == truststore.NoBinding {
+			return &Fault{Field: m.name, Problem: "is not known: one of subjectDn, sanDns, sanUri, sanIp, sanEmail"}
+		}
+		if r.bindingSet {
+			return &Fault{Field: m.name, Problem: "a client is bound to one subject: keep one of the fields (RFC 8705 2.1.2)"}
+		}
+		var text string
+		if fault := readText(m.value, &text); fault != nil {
+			fault.Field = m.name
+			return fault
+		}
+		binding, err := truststore.ParseBinding(kind, text)
+		if err != nil {
+			return &Fault{Problem: err.Error()}
+		}
+		r.binding, r.bindingSet = binding, true
+	}
+	return nil
+}
+
+func bindingKind(field string) truststore.BindingKind {
+	for _, kind := range []truststore.BindingKind{truststore.SubjectDN, truststore.SANDNS, truststore.SANURI, truststore.SANIP, truststore.SANEmail} {
+		if field == kind.String() {
+			return kind
+		}
+	}
+	return truststore.NoBinding
+}
+
+func (r *reader) readLifetime(m member) *Fault {
+	var text string
+	if fault := readText(m.value, &text); fault != nil {
+		return fault
+	}
+	lifetime, warning, err := parseLifetime(text)
+	if err != nil {
+		return &Fault{Problem: err.Error()}
+	}
+	if warning != "" {
+		r.doc.Warnings = append(r.doc.Warnings, Fault{Line: m.line, Field: m.name, Problem: warning})
+	}
+	r.lifetime = uint32(lifetime.Seconds())
+	return nil
+}
+
+func readMode(value json.RawMessage) *Fault {
+	var mode string
+	if fault := readText(value, &mode); fault != nil {
+		return fault
+	}
+	switch mode {
+	case "enforce":
+		return nil
+	case "shadow":
+		return &Fault{Problem: "shadow is not available in this version: the client would be enforced"}
+	}
+	return &Fault{Problem: fmt.Sprintf("%.40q is none of enforce, shadow", mode)}
+}
+
+// complete checks what no single member shows.
+func (r *reader) complete(resourceType bool) *Fault {
+	switch {
+	case !resourceType:
+		return &Fault{Field: "resourceType", Problem: "is missing: a document is a ClientApplication"}
+	case r.doc.ID == "":
+		return &Fault{Field: "id", Problem: "is missing: only a document alone in its file takes the file's name"}
+	case !ValidID(r.doc.ID):
+		return &Fault{Field: "id", Problem: fmt.Sprintf("is missing, and the file's name %.80q is no client id: 1 to 64 of A-Z a-z 0-9 . -", r.doc.ID)}
+	case r.method == TLSClientAuth && !r.bindingSet:
+		return &Fault{Field: "tlsClientAuth", Problem: "is missing: tls_client_auth binds the client to a subject (RFC 8705 2.1.2)"}
+	case r.method == SelfSignedTLSClientAuth && r.bindingSet:
+		return &Fault{Field: "tlsClientAuth", Problem: "has no meaning with self_signed_tls_client_auth, which accepts pinned certificates only"}
+	}
+	if extra := beyond(r.defaults, r.scope); len(r.scope) > 0 && extra != "" {
+		return &Fault{Field: "defaultScope", Problem: fmt.Sprintf("%q is not in scope", extra)}
+	}
+	if !r.doc.HasStatus {
+		r.doc.Status = StatusActive
+	}
+	return nil
+}
+
+func beyond(asked, most []string) string {
+	for _, scope := range asked {
+		if !slices.Contains(most, scope) {
+			return scope
+		}
+	}
+	return ""
+}
+
+// client makes the record of a document without faults.
+func (r *reader) client() *Client {
+	c := &Client{id: strings.Clone(r.doc.ID), status: r.doc.Status, method: r.method, lifetime: r.lifetime}
+	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience}
+	for _, entry := range r.doc.TrustStore {
+		if r.method != TLSClientAuth && !c.HasPin(entry.Thumbprint) {
+			if c.pins == 0 {
+				c.pin = entry.Thumbprint
+			} else {
+				more.pins = append(more.pins, entry.Thumbprint)
+			}
+			c.pins++
+			c.more = &more // HasPin looks there
+		}
+		if r.method != SelfSignedTLSClientAuth && entry.IsAnchor() {
+			more.anchors = append(more.anchors, truststore.NewAnchor(entry))
+		}
+	}
+	c.more = nil
+	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience) > 0 || !more.binding.IsZero() {
+		c.more = &more
+	}
+	return c
+}
+
+// disabled is the record of a client whose document is broken and says off.
+func disabled(id string) *Client { return &Client{id: strings.Clone(id), status: StatusOff} }
+
+func expectText(value json.RawMessage, want string) *Fault {
+	var text string
+	if fault := readText(value, &text); fault != nil {
+		return fault
+	}
+	if text != want {
+		return &Fault{Problem: fmt.Sprintf("%.60q where %q is expected", text, want)}
+	}
+	return nil
+}
+
+// readText never quotes the value: it may be a secret in the wrong place.
+func readText(value json.RawMessage, into *string) *Fault {
+	if !bytes.HasPrefix(value, []byte(`"`)) || json.Unmarshal(value, into) != nil {
+		return &Fault{Problem: "is not a string"}
+	}
+	return nil
+}
+
+func readTexts(value json.RawMessage, into *[]string) *Fault {
+	var raws []json.RawMessage
+	if !bytes.HasPrefix(value, []byte("[")) || json.Unmarshal(value, &raws) != nil {
+		return &Fault{Problem: "is not a list of strings"}
+	}
+	texts := make([]string, len(raws))
+	for i, raw := range raws {
+		if readText(raw, &texts[i]) != nil {
+			return &Fault{Problem: "is not a list of strings"}
+		}
+	}
+	*into = texts
+	return nil
+}
+
+var errNotObject = errors.New("is not an object")

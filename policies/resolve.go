@@ -1,0 +1,214 @@
+package policies
+
+import (
+	"bytes"
+	"crypto/x509"
+	"slices"
+	"strings"
+
+	"github.com/certbearer/certbearer/policies/decision"
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+// Hint is what names a client besides its certificate. Each field is a
+// client_id or empty. Those that are set must agree.
+type Hint struct {
+	Route     string // clientId of the route
+	Parameter string // client_id of a token request
+	Token     string // client_id of a verified token of our own
+}
+
+// clientID returns the id on which the fields agree, "" if none is set.
+func (h Hint) clientID() (string, error) {
+	var named string
+	for _, id := range []string{h.Route, h.Parameter, h.Token} {
+		if id == "" || id == named {
+			continue
+		}
+		if named != "" {
+			return "", decision.Denyf(decision.ClientConflict, "client_id", "the request names both %.64q and %.64q", named, id)
+		}
+		named = id
+	}
+	return named, nil
+}
+
+// Resolve finds the client that the certificate may be judged by. A hint names
+// it; otherwise the certificate does: first as a pin, then through the CAs
+// whose signatures lead to it. Clients of every status are found, so that one
+// that is off never gives way to another.
+//
+// The error is ClientUnknown, ClientAmbiguous, ClientConflict,
+// AnchorSharedUnbound, SubjectMismatch, PathTooComplex or CertificateMalformed.
+func (s *Snapshot) Resolve(chain *truststore.Chain, hint Hint, t *decision.Trace) (*Client, error) {
+	id, err := hint.clientID()
+	if err != nil {
+		t.Fail(decision.StepResolve, "%v", err)
+		return nil, err
+	}
+	var client *Client
+	if id != "" {
+		client, err = s.byID(id)
+	} else {
+		client, err = s.byCertificate(chain, t)
+	}
+	if err != nil {
+		t.Fail(decision.StepResolve, "%v", err)
+		return nil, err
+	}
+	if t.On() {
+		t.Pass(decision.StepResolve, "client %s", client.id)
+	}
+	return client, nil
+}
+
+func (s *Snapshot) byID(id string) (*Client, error) {
+	if client := s.Client(id); client != nil {
+		return client, nil
+	}
+	return nil, decision.Denyf(decision.ClientUnknown, "client_id", "no client has the id %.64q", id)
+}
+
+func (s *Snapshot) byCertificate(chain *truststore.Chain, t *decision.Trace) (*Client, error) {
+	switch pinning := s.PinnedBy(chain.Thumbprint); len(pinning) {
+	case 0:
+	case 1:
+		if t.On() {
+			t.Note(decision.StepResolve, "the certificate is pinned by client %s", pinning[0].id)
+		}
+		return pinning[0], nil
+	default:
+		return nil, decision.Denyf(decision.ClientAmbiguous, "certificate", "pinned by %s", names(pinning))
+	}
+	return s.byAuthority(chain, t)
+}
+
+// byAuthority collects the clients that could accept the certificate by chain.
+func (s *Snapshot) byAuthority(chain *truststore.Chain, t *decision.Trace) (*Client, error) {
+	proving, err := s.provingAuthorities(chain)
+	if err != nil {
+		return nil, err
+	}
+	if len(proving) == 0 {
+		return nil, decision.Denyf(decision.ClientUnknown, "certificate", "it is pinned by no client, and no client's CA issued it")
+	}
+	subjects, err := truststore.BindingKeys(chain.Leaf)
+	if err != nil {
+		return nil, err
+	}
+	var found candidates
+	for _, authority := range proving {
+		if t.On() {
+			t.Note(decision.StepResolve, "issued under %q, which %d clients trust", authority.anchors[0].Certificate.Subject, authority.holders)
+		}
+		for _, subject := range subjects {
+			bound, _ := s.bound.get(boundKey(authority.id, subject))
+			found.add(bound)
+		}
+		if authority.holders == 1 || s.allowSharedAnchors {
+			found.add(authority.unbound)
+		} else if len(authority.unbound) > 0 {
+			found.shared = true
+		}
+	}
+	return found.only(proving)
+}
+
+// candidates are the clients that a certificate may belong to.
+type candidates struct {
+	clients []*Client
+	shared  bool // one was passed over because others hold its anchor
+}
+
+func (c *candidates) add(clients []*Client) {
+	for _, client := range clients {
+		if !slices.Contains(c.clients, client) {
+			c.clients = append(c.clients, client)
+		}
+		if len(c.clients) > maxNamed {
+			return // ambiguous already, and named enough
+		}
+	}
+}
+
+func (c *candidates) only(proving []*authority) (*Client, error) {
+	switch {
+	case len(c.clients) == 1:
+		return c.clients[0], nil
+	case len(c.clients) > 1:
+		return nil, decision.Denyf(decision.ClientAmbiguous, "certificate", "accepted by %s", names(c.clients))
+	case c.shared:
+		return nil, decision.Denyf(decision.AnchorSharedUnbound, "certificate", "several clients trust its CA, and those without tlsClientAuth cannot be told apart")
+	case len(proving) == 1 && proving[0].holders == 1:
+		return nil, decision.Denyf(decision.SubjectMismatch, "certificate", "the one client that trusts its CA is bound to another subject")
+	}
+	return nil, decision.Denyf(decision.ClientUnknown, "certificate", "clients trust its CA, but none is bound to this subject")
+}
+
+// maxNamed bounds the clients that a denial names.
+const maxNamed = 5
+
+func names(clients []*Client) string {
+	var ids []string
+	for _, client := range clients {
+		if len(ids) == maxNamed {
+			ids = append(ids, "others")
+			break
+		}
+		ids = append(ids, client.id)
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, ", ")
+}
+
+// provingAuthorities returns the CAs of any client from which signatures lead
+// to the leaf.
+func (s *Snapshot) provingAuthorities(chain *truststore.Chain) ([]*authority, error) {
+	var proving []*authority
+	for _, certificate := range chain.Certificates() {
+		signer, err := s.signer(chain, certificate)
+		if err != nil {
+			return nil, err
+		}
+		if signer == nil || slices.Contains(proving, signer) {
+			continue
+		}
+		_, leaf, err := chain.ProvenBy(signer.anchors[0].Anchor)
+		if err != nil {
+			return nil, err
+		}
+		if leaf {
+			proving = append(proving, signer)
+		}
+	}
+	return proving, nil
+}
+
+// signer returns the CA whose key signed the certificate. Many CAs may have one
+// name ("CN=Root CA" is popular); the one whose key identifier the certificate
+// gives is tried first, and no two keys make one signature.
+func (s *Snapshot) signer(chain *truststore.Chain, certificate *x509.Certificate) (*authority, error) {
+	named, _ := s.named.get(string(certificate.RawIssuer))
+	for _, likely := range []bool{true, false} {
+		for _, authority := range named {
+			anchor := authority.anchors[0].Anchor
+			if likely != namesKey(certificate, anchor.Certificate) {
+				continue
+			}
+			signed, err := chain.Signed(anchor, certificate)
+			if err != nil && (certificate == chain.Leaf || decision.ReasonOf(err) == decision.PathTooComplex) {
+				return nil, err
+			}
+			if signed {
+				return authority, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// namesKey reports whether the certificate's authorityKeyIdentifier is the
+// issuer's subjectKeyIdentifier.
+func namesKey(certificate, issuer *x509.Certificate) bool {
+	return len(issuer.SubjectKeyId) > 0 && bytes.Equal(certificate.AuthorityKeyId, issuer.SubjectKeyId)
+}

@@ -1,0 +1,263 @@
+// Package sourcetest holds what every source of clients must do. A source's
+// own tests call [Run] with a way to change what the source reads.
+package sourcetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/certbearer/certbearer/policies"
+)
+
+// Fixture is one source and the place that it reads.
+type Fixture struct {
+	Source policies.Source
+	// Write stores a text of documents, JSON unless the name says otherwise,
+	// under a name; writing to the name again replaces it.
+	Write func(t *testing.T, name, text string)
+	// Remove takes the name away.
+	Remove func(t *testing.T, name string)
+}
+
+// Run tests a source. open makes a fresh, empty one; strict asks for one that
+// keeps its whole set while a document has a fault. pems are at least three
+// different PEM certificates.
+func Run(t *testing.T, open func(t *testing.T, strict bool) Fixture, pems []string) {
+	if len(pems) < 3 {
+		t.Fatal("sourcetest: three certificates are needed")
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := &world{t: t, Fixture: open(t, test.strict), pems: pems}
+			test.run(w)
+		})
+	}
+}
+
+type testCase struct {
+	strict bool
+	run    func(w *world)
+}
+
+var cases = map[string]testCase{
+	"what is there at the start is in the first snapshot": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.start()
+		w.until("a is there", func(s *policies.Snapshot, _ policies.Report) bool { return s.Client("a") != nil })
+	}},
+	"an empty place is an empty snapshot": {run: func(w *world) {
+		w.start()
+		w.until("nothing is there", func(s *policies.Snapshot, r policies.Report) bool { return s.Len() == 0 && len(r.Faults) == 0 })
+	}},
+	"a client that is added, changed and removed follows": {run: func(w *world) {
+		w.start()
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.until("a pins the first", func(s *policies.Snapshot, _ policies.Report) bool { return w.pinned(s, 0, "a") })
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[1]})
+		w.until("a pins the second and no longer the first", func(s *policies.Snapshot, _ policies.Report) bool {
+			return w.pinned(s, 1, "a") && w.pinned(s, 0)
+		})
+		w.Remove(w.t, "a.json")
+		w.until("a is gone", func(s *policies.Snapshot, _ policies.Report) bool { return s.Client("a") == nil && w.pinned(s, 1) })
+	}},
+	"a status that turns off is live": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.start()
+		w.write("a.json", doc{ID: "a", Status: "off", TrustStore: w.pems[0]})
+		w.until("a is off and keeps its pin", func(s *policies.Snapshot, _ policies.Report) bool {
+			return w.status(s, "a") == policies.StatusOff && w.pinned(s, 0, "a")
+		})
+	}},
+	"a bad document keeps its last good version while others change": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.start()
+		w.write("a.json", doc{ID: "a", TrustStore: "garbage"})
+		w.write("b.json", doc{ID: "b", TrustStore: w.pems[1]})
+		w.until("a is as it was, b is new, the fault is named", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.pinned(s, 0, "a") && w.pinned(s, 1, "b") && faulty(r, "a")
+		})
+	}},
+	"a text that cannot be read at all keeps its clients": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.start()
+		w.Write(w.t, "a.json", "{{{")
+		w.until("a is as it was and a fault shows", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.pinned(s, 0, "a") && len(r.Faults) > 0
+		})
+	}},
+	"a bad document that says off turns its client off": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.start()
+		w.write("a.json", doc{ID: "a", Status: "off", TrustStore: "garbage"})
+		w.until("a is off", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.status(s, "a") == policies.StatusOff && faulty(r, "a")
+		})
+	}},
+	"a bad document that was mended counts again": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: "garbage"})
+		w.start()
+		w.until("a is not there", func(s *policies.Snapshot, r policies.Report) bool { return s.Client("a") == nil && faulty(r, "a") })
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.until("a is there and no fault is left", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.pinned(s, 0, "a") && len(r.Faults) == 0
+		})
+	}},
+	"one id in two documents: the last good version stays": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.start()
+		w.until("a is there", func(s *policies.Snapshot, _ policies.Report) bool { return w.pinned(s, 0, "a") })
+		w.write("other.json", doc{ID: "a", TrustStore: w.pems[1]})
+		w.until("a is as it was and the fault is named", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.pinned(s, 0, "a") && w.pinned(s, 1) && faulty(r, "a")
+		})
+		w.Remove(w.t, "a.json")
+		w.until("the other one counts", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.pinned(s, 1, "a") && w.pinned(s, 0) && len(r.Faults) == 0
+		})
+	}},
+	"one id in two documents of which one says off is off": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.start()
+		w.write("other.json", doc{ID: "a", Status: "off"})
+		w.until("a is off", func(s *policies.Snapshot, _ policies.Report) bool { return w.status(s, "a") == policies.StatusOff })
+	}},
+	"one id in two documents from the start is nobody": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.write("other.json", doc{ID: "a", TrustStore: w.pems[1]})
+		w.start()
+		w.until("neither counts", func(s *policies.Snapshot, r policies.Report) bool { return s.Client("a") == nil && faulty(r, "a") })
+	}},
+	"strict keeps the whole set while a document is bad": {strict: true, run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.write("b.json", doc{ID: "b", TrustStore: w.pems[1]})
+		w.start()
+		w.until("both are there", func(s *policies.Snapshot, _ policies.Report) bool { return w.pinned(s, 0, "a") && w.pinned(s, 1, "b") })
+		w.write("a.json", doc{ID: "a", TrustStore: "garbage"})
+		w.write("c.json", doc{ID: "c", TrustStore: w.pems[2]})
+		w.until("c waits", func(s *policies.Snapshot, r policies.Report) bool {
+			return r.Kept && s.Client("c") == nil && w.pinned(s, 0, "a")
+		})
+		w.write("b.json", doc{ID: "b", Status: "off", TrustStore: w.pems[1]})
+		w.until("b is off all the same", func(s *policies.Snapshot, r policies.Report) bool {
+			return r.Kept && w.status(s, "b") == policies.StatusOff
+		})
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.until("c is there", func(s *policies.Snapshot, r policies.Report) bool { return !r.Kept && w.pinned(s, 2, "c") })
+	}},
+	"strict has no set before there was a good one": {strict: true, run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: "garbage"})
+		w.start()
+		w.until("nothing is let out", func(s *policies.Snapshot, r policies.Report) bool { return s == nil && r.Kept })
+	}},
+	"a snapshot that was published never changes": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.start()
+		first := w.until("a is there", func(s *policies.Snapshot, _ policies.Report) bool { return w.pinned(s, 0, "a") })
+		w.Remove(w.t, "a.json")
+		w.until("a is gone", func(s *policies.Snapshot, _ policies.Report) bool { return s.Client("a") == nil })
+		if !w.pinned(first, 0, "a") {
+			w.t.Error("the first snapshot lost the client that a later one does not have")
+		}
+	}},
+}
+
+// doc is a document; empty members are left out.
+type doc struct {
+	ResourceType string `json:"resourceType"`
+	ID           string `json:"id,omitempty"`
+	Status       string `json:"status,omitempty"`
+	TrustStore   string `json:"certificateTrustStore,omitempty"`
+}
+
+// world is one running source and the last that it published.
+type world struct {
+	Fixture
+	t         *testing.T
+	pems      []string
+	published chan published
+	last      published
+}
+
+type published struct {
+	snapshot *policies.Snapshot
+	report   policies.Report
+}
+
+func (w *world) write(name string, d doc) {
+	w.t.Helper()
+	d.ResourceType = "ClientApplication"
+	text, err := json.Marshal(d)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Write(w.t, name, string(text))
+}
+
+// start runs the source until the test ends and waits for its first snapshot.
+func (w *world) start() {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	w.published = make(chan published, 1000)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- w.Source.Run(ctx, func(s *policies.Snapshot, r policies.Report) { w.published <- published{s, r} })
+	}()
+	w.t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Errorf("Run returned %v when its context ended", err)
+		}
+	})
+	w.next("the first snapshot")
+}
+
+// patience is far above the second within which a change must be live, for
+// machines under load.
+const patience = 20 * time.Second
+
+func (w *world) next(what string) {
+	w.t.Helper()
+	select {
+	case w.last = <-w.published:
+	case <-time.After(patience):
+		w.t.Fatalf("%s did not come; the last report: %s", what, describe(w.last.report))
+	}
+}
+
+// until waits for a published state that fits.
+func (w *world) until(what string, fits func(*policies.Snapshot, policies.Report) bool) *policies.Snapshot {
+	w.t.Helper()
+	for !fits(w.last.snapshot, w.last.report) {
+		w.next(what)
+	}
+	return w.last.snapshot
+}
+
+// pinned reports whether exactly these clients pin the n-th certificate.
+func (w *world) pinned(s *policies.Snapshot, n int, ids ...string) bool {
+	w.t.Helper()
+	thumbprint := thumbprintOf(w.t, w.pems[n])
+	var got []string
+	for _, client := range s.PinnedBy(thumbprint) {
+		got = append(got, client.ID())
+	}
+	slices.Sort(got)
+	return slices.Equal(got, ids)
+}
+
+func (w *world) status(s *policies.Snapshot, id string) policies.Status {
+	if client := s.Client(id); client != nil {
+		return client.Status()
+	}
+	return policies.StatusError
+}
+
+func faulty(r policies.Report, id string) bool {
+	return slices.ContainsFunc(r.Faults, func(f policies.Fault) bool { return f.ClientID == id })
+}
+
+func describe(r policies.Report) string { return fmt.Sprintf("%+v", r) }

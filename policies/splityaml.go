@@ -1,0 +1,147 @@
+package policies
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxYAMLBytes is less than MaxFileBytes: a tree of YAML nodes takes many times
+// its text.
+const maxYAMLBytes = 16 << 20
+
+// maxYAMLDepth bounds how deep values nest.
+const maxYAMLDepth = 50
+
+// splitYAML returns the documents of a file. It works on nodes, not on decoded
+// values: there a plain `off` is still the text off, as a status must be, and
+// every member has its line. Aliases and merge keys are refused: they make a
+// small text large, and a reviewer sees something else than we do.
+func splitYAML(file string, data []byte) ([]rawDocument, error) {
+	if len(data) > maxYAMLBytes {
+		return nil, &Fault{File: file, Problem: fmt.Sprintf("the file has more than %d bytes: split it, or write it as JSON", maxYAMLBytes)}
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var out []rawDocument
+	for {
+		var node yaml.Node
+		err := decoder.Decode(&node)
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return out, &Fault{File: file, Problem: "not YAML: " + err.Error()}
+		}
+		if len(node.Content) == 0 || isNull(node.Content[0]) {
+			continue // nothing but comments between two separators
+		}
+		out = append(out, yamlDocument(node.Content[0]))
+	}
+}
+
+func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null" }
+
+func yamlDocument(node *yaml.Node) rawDocument {
+	raw := rawDocument{line: node.Line}
+	if node.Kind != yaml.MappingNode {
+		raw.fault = &Fault{Line: node.Line, Problem: "is not a mapping of fields to values"}
+		return raw
+	}
+	names := make(map[string]bool)
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		m := member{name: key.Value, line: key.Line}
+		var err error
+		m.value, err = yamlJSON(value, 0)
+		switch {
+		case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge":
+			err = errors.New("is no plain field name")
+		case names[m.name]:
+			err = errors.New("stands twice")
+		case len(raw.members) == maxMembers:
+			err = fmt.Errorf("is one of more than %d fields", maxMembers)
+		}
+		names[m.name] = true
+		if err != nil {
+			if raw.fault == nil {
+				raw.fault = &Fault{Line: key.Line, Field: m.name, Problem: err.Error()}
+			}
+			continue
+		}
+		raw.members = append(raw.members, m)
+	}
+	return raw
+}
+
+// yamlJSON writes a node as JSON. Errors never quote a value.
+func yamlJSON(node *yaml.Node, depth int) (json.RawMessage, error) {
+	if depth > maxYAMLDepth {
+		return nil, fmt.Errorf("nests deeper than %d", maxYAMLDepth)
+	}
+	switch node.Kind {
+	case yaml.ScalarNode:
+		return scalarJSON(node)
+	case yaml.SequenceNode:
+		return sequenceJSON(node, depth)
+	case yaml.MappingNode:
+		return mappingJSON(node, depth)
+	}
+	return nil, errors.New("is an alias, which documents do not use")
+}
+
+func scalarJSON(node *yaml.Node) (json.RawMessage, error) {
+	switch node.ShortTag() {
+	case "!!bool", "!!null":
+		var value any
+		if err := node.Decode(&value); err != nil {
+			return nil, errors.New("is no YAML scalar")
+		}
+		return json.Marshal(value)
+	case "!!int", "!!float":
+		if json.Valid([]byte(node.Value)) {
+			return json.RawMessage(node.Value), nil
+		}
+		return json.Marshal(node.Value)
+	case "!!str", "!!timestamp":
+		return json.Marshal(node.Value)
+	}
+	return nil, fmt.Errorf("has the YAML tag %.40s", node.Tag)
+}
+
+func sequenceJSON(node *yaml.Node, depth int) (json.RawMessage, error) {
+	items := make([]json.RawMessage, len(node.Content))
+	for i, item := range node.Content {
+		var err error
+		if items[i], err = yamlJSON(item, depth+1); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(items)
+}
+
+func mappingJSON(node *yaml.Node, depth int) (json.RawMessage, error) {
+	out := []byte{'{'}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge" {
+			return nil, errors.New("has a key that is no plain field name")
+		}
+		name, err := json.Marshal(key.Value)
+		if err != nil {
+			return nil, err
+		}
+		text, err := yamlJSON(value, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, name...), ':'), text...)
+	}
+	return append(out, '}'), nil
+}

@@ -1,0 +1,51 @@
+package truststore
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+// RSA moduli are accepted from 2048 bits (SP 800-131A) to 8192: a larger one
+// only makes each signature check dear.
+const (
+	minRSABits = 2048
+	maxRSABits = 8192
+)
+
+// checkKey refuses public keys that are too weak, too dear or of an unknown kind.
+func checkKey(c *x509.Certificate) error {
+	switch key := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if bits := key.N.BitLen(); bits < minRSABits || bits > maxRSABits {
+			return decision.Denyf(decision.KeyWeak, describe(c), "an RSA key of %d bits; %d to %d are accepted", bits, minRSABits, maxRSABits)
+		}
+	case *ecdsa.PublicKey:
+		switch key.Curve {
+		case elliptic.P256(), elliptic.P384(), elliptic.P521():
+		default:
+			return decision.Denyf(decision.KeyWeak, describe(c), "an EC key on %s; P-256, P-384 and P-521 are accepted", key.Curve.Params().Name)
+		}
+	case ed25519.PublicKey:
+	default:
+		return decision.Denyf(decision.KeyUnsupported, describe(c), "a %s key; RSA, EC and Ed25519 are accepted", c.PublicKeyAlgorithm)
+	}
+	return nil
+}
+
+// checkSignatureAlgorithm refuses what can be forged. The list says what is
+// good: an algorithm that is new to us is refused until somebody adds it.
+func checkSignatureAlgorithm(c *x509.Certificate) error {
+	switch c.SignatureAlgorithm {
+	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
+		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
+		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512,
+		x509.PureEd25519:
+		return nil
+	}
+	return decision.Denyf(decision.SignatureWeak, describe(c), "signed with %s, which is not accepted", c.SignatureAlgorithm)
+}
