@@ -1,0 +1,130 @@
+package envoy
+
+import (
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// ListenerName is the name of the one listener.
+const ListenerName = "certbearer"
+
+// Bounds of the listener. A connection that is open for maxLife ends, and so does
+// a stream: a revocation does not reach one that was let in before.
+const (
+	handshakeTimeout = 10 * time.Second
+	headersTimeout   = 10 * time.Second
+	idleConnection   = 15 * time.Minute
+	idleStream       = 5 * time.Minute
+	maxLife          = time.Hour
+
+	bufferLimit = 32 << 10
+	maxStreams  = 100
+	// headersKB holds 64 KiB of forwarded evidence beside 32 KiB of the caller's
+	// own; over it Envoy answers the caller 431 and a mutation 500.
+	headersKB = 96
+)
+
+// Listener returns the listener. The error joins [ParamError]s.
+func Listener(p Params) (*listenerv3.Listener, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	at, err := parseListen(p.Listen)
+	if err != nil {
+		return nil, err
+	}
+	return &listenerv3.Listener{
+		Name:                          ListenerName,
+		Address:                       at.proto(),
+		PerConnectionBufferLimitBytes: wrapperspb.UInt32(bufferLimit),
+		FilterChains: []*listenerv3.FilterChain{{
+			TransportSocket: &corev3.TransportSocket{
+				Name:       tlsSocket,
+				ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(downstreamTLS(p))},
+			},
+			TransportSocketConnectTimeout: durationpb.New(handshakeTimeout),
+			Filters: []*listenerv3.Filter{{
+				Name:       "envoy.filters.network.http_connection_manager",
+				ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: pack(connectionManager(p))},
+			}},
+		}},
+	}, nil
+}
+
+func connectionManager(p Params) *hcmv3.HttpConnectionManager {
+	m := &hcmv3.HttpConnectionManager{
+		StatPrefix:     ListenerName,
+		CodecType:      hcmv3.HttpConnectionManager_AUTO,
+		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: routeConfig(p)},
+		HttpFilters:    httpFilters(p),
+		AccessLog:      accessLog(p.AccessLog),
+		UpgradeConfigs: []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
+	}
+	distrust(m)
+	bound(m)
+	return m
+}
+
+// distrust sets what keeps a caller from passing itself off as another, or a
+// path as another path. Only Cert and Chain are asked for: Envoy writes the
+// other fields of x-forwarded-client-cert unescaped.
+func distrust(m *hcmv3.HttpConnectionManager) {
+	m.ForwardClientCertDetails = hcmv3.HttpConnectionManager_SANITIZE_SET
+	m.SetCurrentClientCertDetails = &hcmv3.HttpConnectionManager_SetCurrentClientCertDetails{Cert: true, Chain: true}
+	m.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{earlyHeaderMutation()}
+	m.UseRemoteAddress = wrapperspb.Bool(true)
+	m.InternalAddressConfig = nobodyInternal()
+	m.AlwaysSetRequestIdInResponse = true
+	m.NormalizePath = wrapperspb.Bool(true)
+	m.MergeSlashes = true
+	m.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_REJECT_REQUEST
+	m.ServerHeaderTransformation = hcmv3.HttpConnectionManager_PASS_THROUGH
+}
+
+// nobodyInternal leaves no address from which a caller may set x-envoy-* or an
+// x-request-id of its own. An empty list would mean loopback and the private
+// networks, so it names the one address that no connection comes from.
+func nobodyInternal() *hcmv3.HttpConnectionManager_InternalAddressConfig {
+	return &hcmv3.HttpConnectionManager_InternalAddressConfig{
+		CidrRanges: []*corev3.CidrRange{{AddressPrefix: "255.255.255.255", PrefixLen: wrapperspb.UInt32(32)}},
+	}
+}
+
+// bound sets the limits of time, size and count. A request has no total timeout:
+// gRPC streams and WebSockets are requests too.
+func bound(m *hcmv3.HttpConnectionManager) {
+	m.RequestHeadersTimeout = durationpb.New(headersTimeout)
+	m.StreamIdleTimeout = durationpb.New(idleStream)
+	m.MaxRequestHeadersKb = wrapperspb.UInt32(headersKB)
+	m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
+		IdleTimeout:           durationpb.New(idleConnection),
+		MaxConnectionDuration: durationpb.New(maxLife),
+		MaxStreamDuration:     durationpb.New(maxLife),
+		// Many upstreams read client_cert as client-cert, which would undo the removal.
+		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
+	}
+	m.Http2ProtocolOptions = &corev3.Http2ProtocolOptions{
+		MaxConcurrentStreams:        wrapperspb.UInt32(maxStreams),
+		InitialStreamWindowSize:     wrapperspb.UInt32(64 << 10),
+		InitialConnectionWindowSize: wrapperspb.UInt32(1 << 20),
+	}
+}
+
+func httpFilters(p Params) []*hcmv3.HttpFilter {
+	filters := []*hcmv3.HttpFilter{filter(extAuthzFilter, extAuthz(p))}
+	if p.JWTAuthn != nil {
+		filters = append(filters, filter(jwtFilter, jwtAuthn(*p.JWTAuthn)))
+	}
+	return append(filters, filter("envoy.filters.http.router", &routerv3.Router{}))
+}
+
+func filter(name string, config proto.Message) *hcmv3.HttpFilter {
+	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: pack(config)}}
+}

@@ -1,0 +1,8 @@
+package run
+
+import "syscall"
+
+// endWithParent has the kernel kill Envoy when the thread that started it ends.
+func endWithParent() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}

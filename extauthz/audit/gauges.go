@@ -1,0 +1,76 @@
+package audit
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Clients says how many clients there are of each status, and how many
+// documents are not in use because of an error.
+type Clients struct {
+	Active int
+	Off    int
+	Error  int
+	Faulty int
+}
+
+const statusCount = 3
+
+func newClients(r *registration) [statusCount]prometheus.Gauge {
+	vector := add(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: nameClients, Help: "Clients by their status.",
+	}, []string{"status"}))
+	return [statusCount]prometheus.Gauge{
+		vector.WithLabelValues("active"), vector.WithLabelValues("off"), vector.WithLabelValues("error"),
+	}
+}
+
+// SetClients tells which clients are in use.
+func (m *Metrics) SetClients(clients Clients) {
+	for i, n := range [statusCount]int{clients.Active, clients.Off, clients.Error} {
+		m.clients[i].Set(float64(n))
+	}
+	m.faulty.Set(float64(clients.Faulty))
+}
+
+// Subject is what was loaded again while running.
+type Subject uint8
+
+// The closed set.
+const (
+	SubjectClients Subject = iota // the client documents
+	SubjectKeys                   // the signing keys
+	SubjectTLS                    // certificate, key and CAs of a listener
+	SubjectAudit                  // the audit file
+	subjectCount
+)
+
+// String returns the label's value, such as "clients".
+func (s Subject) String() string {
+	return [...]string{"clients", "keys", "tls", "audit", "unknown"}[min(s, subjectCount)]
+}
+
+const (
+	resultOK = iota
+	resultError
+)
+
+func newReloads(r *registration) [subjectCount][2]prometheus.Counter {
+	vector := add(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: nameReloads, Help: "Reloads by what was loaded and whether it could be used.",
+	}, []string{"what", "result"}))
+	var counters [subjectCount][2]prometheus.Counter
+	for s := range subjectCount {
+		counters[s][resultOK] = vector.WithLabelValues(s.String(), "ok")
+		counters[s][resultError] = vector.WithLabelValues(s.String(), "error")
+	}
+	return counters
+}
+
+// Reloaded counts a reload. A subject outside the set counts nothing.
+func (m *Metrics) Reloaded(what Subject, err error) {
+	result := resultOK
+	if err != nil {
+		result = resultError
+	}
+	if what < subjectCount {
+		m.reloads[what][result].Inc()
+	}
+}

@@ -1,0 +1,33 @@
+package audit
+
+import "slices"
+
+// The names of all metrics. Each begins with certbearer_.
+const (
+	nameDecisions       = "certbearer_decisions_total"
+	nameDuration        = "certbearer_check_duration_seconds"
+	nameClients         = "certbearer_clients"
+	nameFaulty          = "certbearer_client_documents_faulty"
+	nameReloads         = "certbearer_reloads_total"
+	nameGeneration      = "certbearer_generation"
+	nameCacheEntries    = "certbearer_token_cache_entries"
+	nameMinted          = "certbearer_tokens_minted_total"
+	nameReused          = "certbearer_tokens_reused_total"
+	nameRecords         = "certbearer_audit_records_total"
+	nameDropped         = "certbearer_audit_dropped_total"
+	nameWriteErrors     = "certbearer_audit_write_errors_total"
+	nameUnauthenticated = "certbearer_callers_unauthenticated"
+	namePanics          = "certbearer_panics_total"
+	nameBuild           = "certbearer_build_info"
+)
+
+// Names returns the names of all metrics, sorted.
+func Names() []string {
+	names := []string{
+		nameDecisions, nameDuration, nameClients, nameFaulty, nameReloads,
+		nameGeneration, nameCacheEntries, nameMinted, nameReused, nameRecords,
+		nameDropped, nameWriteErrors, nameUnauthenticated, namePanics, nameBuild,
+	}
+	slices.Sort(names)
+	return names
+}

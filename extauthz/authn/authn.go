@@ -1,0 +1,55 @@
+// Package authn answers one question for checks and endpoints alike: which
+// client is this, by the certificate that was proven?
+//
+// It reads the evidence, finds the client and has that client's trust store
+// judge the certificate: steps 2, 4 and 5 of docs/request-path.md. There is no
+// other way to be authenticated.
+package authn
+
+import (
+	"context"
+	"time"
+
+	"github.com/certbearer/certbearer/extauthz/peercert"
+	"github.com/certbearer/certbearer/extauthz/state"
+	"github.com/certbearer/certbearer/policies"
+	"github.com/certbearer/certbearer/policies/decision"
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+// Identity is who was authenticated, and by what.
+type Identity struct {
+	Client   *policies.Client
+	Evidence peercert.Evidence
+	Accepted policies.Accepted
+}
+
+// Authenticator reads evidence from where it is configured to be.
+type Authenticator struct{ reader *peercert.Reader }
+
+// New returns an Authenticator that believes what the reader reads.
+func New(reader *peercert.Reader) *Authenticator { return &Authenticator{reader: reader} }
+
+// Authenticate returns the client whose trust store accepts the proven
+// certificate at the given time. The error is always a *decision.Denial; beside
+// it stands as much of the Identity as was found, which is for records and
+// proves nothing.
+func (a *Authenticator) Authenticate(ctx context.Context, st *state.State, presented peercert.Presented, hint policies.Hint, at time.Time, t *decision.Trace) (Identity, error) {
+	var id Identity
+	if st.Clients == nil {
+		return id, decision.Denyf(decision.NotReady, "clients", "none have been loaded yet")
+	}
+	var err error
+	if id.Evidence, err = a.reader.Read(presented, t); err != nil {
+		return id, err
+	}
+	chain := truststore.NewChain(id.Evidence.Leaf, id.Evidence.Intermediates)
+	if id.Client, err = st.Clients.Resolve(chain, hint, t); err != nil {
+		return id, err
+	}
+	if err := ctx.Err(); err != nil {
+		return id, decision.Deny(decision.DeadlineExceeded, "", err)
+	}
+	id.Accepted, err = id.Client.Judge(st.Clients, chain, at, t)
+	return id, err
+}

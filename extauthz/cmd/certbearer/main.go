@@ -1,0 +1,141 @@
+// Command certbearer turns the client certificate of an mTLS connection into a
+// bearer token, as an Envoy external authorization server.
+//
+// This is the only place where certbearer's packages meet, and the only reader
+// of its configuration.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes, the same for every command.
+const (
+	exitOK = 0
+	// exitNo: the command worked and its answer is no: a certificate refused, a
+	// document with errors, a demo that went otherwise than it should.
+	exitNo = 1
+	// exitTrouble: the command could not do its work: wrong usage, a file that
+	// cannot be read, an address in use.
+	exitTrouble = 2
+)
+
+const description = `certbearer turns the certificate of an mTLS connection into a bearer token.
+
+Envoy terminates mTLS and asks certbearer about each request. certbearer finds
+the client that the certificate belongs to, judges the certificate by that
+client's own trust store, and has Envoy put a token on the request or refuse it.
+
+Begin with "certbearer demo", which shows all of it with a real Envoy, or with
+"certbearer init DIR", which writes a configuration that works.
+
+Exit codes: 0 success or accepted; 1 refused, or faults found; 2 could not tell:
+wrong usage, or something that cannot be read.`
+
+// cli is the command line.
+type cli struct {
+	Init    initCommand    `cmd:"" help:"Write a working configuration into a new folder."`
+	Serve   serveCommand   `cmd:"" help:"Answer Envoy's checks."`
+	Render  renderCommands `cmd:"" help:"Write the configuration of a proxy."`
+	Verify  verifyCommand  `cmd:"" help:"Judge a certificate by a trust store, without any client."`
+	Explain explainCommand `cmd:"" help:"Say how a request with a certificate would be decided, and why."`
+	Clients clientCommands `cmd:"" help:"Look at the client documents."`
+	Keys    keysCommands   `cmd:"" help:"Look at the signing keys."`
+	Token   tokenCommands  `cmd:"" help:"Look at a token."`
+	Demo    demoCommand    `cmd:"" help:"Show everything at once, with a real Envoy, on loopback."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// console is where a command reads and writes.
+type console struct {
+	ctx    context.Context
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// exit is an error with an exit code of its own. A nil err prints nothing more:
+// the command has said what there is to say.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+// no is the answer no of a command that has said why.
+func no() error { return &exit{code: exitNo} }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(&console{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run carries out a command line and returns the exit code.
+func run(c *console, args []string) int {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	helped := false
+	parser, err := kong.New(&cli{},
+		kong.Name("certbearer"),
+		kong.Description(description),
+		kong.Writers(c.stdout, c.stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
+	)
+	if err != nil {
+		return c.fail(err)
+	}
+	parsed, err := parser.Parse(args)
+	if helped {
+		return exitOK
+	}
+	if err != nil {
+		return c.fail(fmt.Errorf("%w (certbearer --help shows the usage)", err))
+	}
+	return c.fail(parsed.Run(c))
+}
+
+// fail prints an error, if there is one, and returns the exit code for it. Each
+// line of the error becomes a line of its own.
+func (c *console) fail(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	code := exitTrouble
+	var coded *exit
+	if errors.As(err, &coded) {
+		code = coded.code
+		if coded.err == nil {
+			return code
+		}
+	}
+	for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
+		fmt.Fprintf(c.stderr, "certbearer: %s\n", line)
+	}
+	return code
+}
+
+// configFlag is the one way to name the configuration.
+type configFlag struct {
+	Config string `help:"The configuration file." short:"c" env:"CERTBEARER_CONFIG" default:"certbearer.yaml" placeholder:"FILE"`
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/certbearer/certbearer/envoy"
+	"github.com/certbearer/certbearer/extauthz"
+	"github.com/certbearer/certbearer/extauthz/authn"
+	"github.com/certbearer/certbearer/extauthz/config"
+	"github.com/certbearer/certbearer/extauthz/listener"
+	"github.com/certbearer/certbearer/extauthz/peercert"
+	"github.com/certbearer/certbearer/extauthz/tokens"
+	"github.com/certbearer/certbearer/policies"
+	"github.com/certbearer/certbearer/policies/dirsource"
+)
+
+// This file turns the configuration's values into those of the packages.
+
+func sourceConfig(c *config.Config) dirsource.Config {
+	return dirsource.Config{
+		Dir:     c.Clients.Directory,
+		Strict:  c.Clients.Strict,
+		Options: policies.Options{AllowSharedAnchors: c.Clients.SharedAnchors == config.SharedAnchorsAllow},
+	}
+}
+
+func authenticator(c *config.Config) (*authn.Authenticator, error) {
+	from := map[config.CertificateFrom]peercert.Source{config.FromPeer: peercert.Peer, config.FromXFCC: peercert.XFCC}
+	reader, err := peercert.NewReader(peercert.Config{From: from[c.Certificate.From], XFCCHops: c.Certificate.Hops})
+	if err != nil {
+		return nil, err
+	}
+	return authn.New(reader), nil
+}
+
+func routes(c *config.Config) (*extauthz.Routes, error) {
+	var out []extauthz.Route
+	for _, route := range c.Routes {
+		converted, err := convertRoute(route)
+		if err != nil {
+			return nil, fmt.Errorf("route %s: %w", route.Name, err)
+		}
+		out = append(out, converted)
+	}
+	return extauthz.NewRoutes(out)
+}
+
+func convertRoute(route config.Route) (extauthz.Route, error) {
+	out := extauthz.Route{
+		Name:     route.Name,
+		Match:    extauthz.Match{Host: route.Match.Host, PathPrefix: route.Match.PathPrefix, Methods: route.Match.Methods},
+		ClientID: route.ClientID,
+		Audience: route.Audience,
+		Scope:    route.Scope,
+	}
+	switch route.Access {
+	case config.AccessCertificate:
+		out.Access = extauthz.AccessCertificate
+		out.Inject.Typ = string(route.Inject.Typ)
+		if err := out.Inject.Bind.UnmarshalText([]byte(route.Inject.Bind)); err != nil {
+			return out, err
+		}
+	case config.AccessPublic:
+		out.Access = extauthz.AccessPublic
+	case config.AccessPreflight:
+		out.Access = extauthz.AccessPreflight
+	default:
+		return out, fmt.Errorf("access %q is not known", route.Access)
+	}
+	switch route.InboundAuthorization {
+	case config.InboundReject:
+		out.Inbound = extauthz.InboundReject
+	case config.InboundReplace:
+		out.Inbound = extauthz.InboundReplace
+	default:
+		return out, fmt.Errorf("inboundAuthorization %q is not known", route.InboundAuthorization)
+	}
+	return out, nil
+}
+
+func routeNames(c *config.Config) []string {
+	names := make([]string, len(c.Routes))
+	for i, route := range c.Routes {
+		names[i] = route.Name
+	}
+	return names
+}
+
+func callers(c *config.Config) listener.Callers {
+	switch c.Callers.Proof {
+	case config.ProofMTLS:
+		return listener.Callers{MTLS: &listener.MTLS{
+			Certificate: c.Callers.Certificate,
+			Key:         c.Callers.Key,
+			TrustedCA:   c.Callers.TrustedCA,
+			SANs:        c.Callers.SANs,
+		}}
+	case config.ProofNone:
+		return listener.Callers{Unauthenticated: true}
+	}
+	return listener.Callers{} // what proves a Unix socket's callers is its file
+}
+
+func cacheOptions(c *config.Config) tokens.Options {
+	return tokens.Options{MaxEntries: c.Limits.TokenCacheEntries, MaxPerClient: c.Limits.TokensPerClient}
+}
+
+// envoyParams is what Envoy is configured by. sdsPath is where the document
+// with the server's certificate stands.
+func envoyParams(c *config.Config, sdsPath string) envoy.Params {
+	params := envoy.Params{
+		Listen:            c.Envoy.Listen,
+		AdminListen:       c.Envoy.AdminListen,
+		ServerCertificate: c.Envoy.Certificate,
+		ServerKey:         c.Envoy.Key,
+		SDSPath:           sdsPath,
+		ClientCertificate: envoy.ClientCertificate(c.Envoy.ClientCertificate),
+		ExtAuthz:          envoy.Endpoint{Address: c.Listen.GRPC},
+		Timeout:           c.Envoy.Timeout,
+		HTTP:              envoy.Endpoint{Address: c.Listen.HTTP},
+		Upstream:          envoy.Upstream{Scheme: c.Envoy.Upstream.Scheme, Host: c.Envoy.Upstream.Host, Port: c.Envoy.Upstream.Port, TrustedCA: c.Envoy.UpstreamCA},
+		Routes:            envoyRoutes(c),
+		AccessLog:         c.Envoy.AccessLog,
+	}
+	if params.AccessLog == config.ToStdout {
+		params.AccessLog = "/dev/stdout"
+	}
+	if c.Envoy.JWTAuthn {
+		params.JWTAuthn = &envoy.JWTAuthn{Issuer: c.Issuer, Audiences: audiences(c)}
+	}
+	if c.Callers.Proof == config.ProofMTLS {
+		params.ExtAuthz.TLS = &envoy.ClientTLS{
+			Certificate: c.Envoy.Caller.Certificate,
+			Key:         c.Envoy.Caller.Key,
+			TrustedCA:   c.Envoy.Caller.TrustedCA,
+			ServerName:  c.Envoy.Caller.ServerName,
+		}
+	}
+	return params
+}
+
+// envoyRoutes names the routes to Envoy, so that it tells us which one it chose.
+func envoyRoutes(c *config.Config) []envoy.Route {
+	var out []envoy.Route
+	for _, route := range c.Routes {
+		host := route.Match.Host
+		if host == "*" {
+			host = ""
+		}
+		out = append(out, envoy.Route{
+			Name:       route.Name,
+			Host:       host,
+			PathPrefix: route.Match.PathPrefix,
+			Methods:    route.Match.Methods,
+			Access:     envoy.Access(route.Access),
+		})
+	}
+	return out
+}
+
+func audiences(c *config.Config) []string {
+	var out []string
+	seen := make(map[string]bool)
+	for _, route := range c.Routes {
+		if route.Audience != "" && !seen[route.Audience] {
+			seen[route.Audience] = true
+			out = append(out, route.Audience)
+		}
+	}
+	return out
+}

@@ -1,0 +1,296 @@
+package config
+
+import "time"
+
+// Config is a whole certbearer.yaml. All file paths in it are resolved against
+// the folder of the file, "unix:" addresses included.
+type Config struct {
+	// Issuer is the iss of every token: an https URL, exactly as written
+	// (RFC 8414 section 2).
+	Issuer string
+	// Audience is the aud of tokens on routes that name none; empty only if
+	// every certificate route names its own.
+	Audience string
+
+	Clients     Clients
+	Keys        SigningKeys
+	Listen      Listen
+	Callers     Callers
+	Certificate Certificate
+
+	InboundAuthorization  InboundAuthorization
+	InjectedTokenLifetime time.Duration
+	Inject                Inject
+
+	// Routes are in the operator's order: the first whose match covers a request
+	// is the request's route. There is always at least one.
+	Routes []Route
+
+	Limits Limits
+	Envoy  Envoy
+	Log    Log
+	Audit  Audit
+}
+
+// Clients says where client documents are and how their faults are taken.
+type Clients struct {
+	Directory string
+	// Strict: one faulty document keeps the whole set as it was.
+	Strict        bool
+	SharedAnchors SharedAnchors
+}
+
+// SharedAnchors says whether clients without a subject binding may trust the
+// same CA.
+type SharedAnchors string
+
+// The values of [SharedAnchors].
+const (
+	SharedAnchorsRefuse SharedAnchors = "refuse"
+	SharedAnchorsAllow  SharedAnchors = "allow"
+)
+
+// SigningKeys says which keys sign tokens.
+type SigningKeys struct {
+	Directory string
+	Algorithm Algorithm
+	// Generate: make a key where the directory has none.
+	Generate bool
+	// PublishAhead is how long a new key is in the JWKS before it signs.
+	PublishAhead time.Duration
+}
+
+// Algorithm is a JWS algorithm (RFC 7518 section 3.1).
+type Algorithm string
+
+// ES256 is the only [Algorithm] of this version.
+const ES256 Algorithm = "ES256"
+
+// Listen holds the server's own addresses, each "unix:/path" or "host:port".
+// An empty one is not opened; GRPC is never empty.
+type Listen struct {
+	GRPC  string
+	HTTP  string
+	Ops   string
+	Admin string
+}
+
+// Callers says who may hand over evidence on the gRPC listener. The paths and
+// SANs are set with [ProofMTLS] and with nothing else.
+type Callers struct {
+	Proof       Proof
+	Certificate string
+	Key         string
+	TrustedCA   string
+	// SANs are the names of accepted callers: a URI such as
+	// "spiffe://mesh/envoy", or a DNS name, with or without "dns:" in front.
+	SANs []string
+}
+
+// Proof is what makes a caller a proven one.
+type Proof string
+
+// The values of [Proof]. They are derived: the file has no key of this name.
+const (
+	// ProofSocket: the mode of the Unix socket's file.
+	ProofSocket Proof = "socket"
+	// ProofMTLS: a certificate of a listed name.
+	ProofMTLS Proof = "mtls"
+	// ProofNone: nothing. Whoever reaches the listener is believed.
+	ProofNone Proof = "unauthenticated"
+)
+
+// Certificate says where the client's certificate is read.
+type Certificate struct {
+	From CertificateFrom
+	// Hops is how many proxies of ours stand in front of the one that calls:
+	// 0 means that exactly one x-forwarded-client-cert element is accepted.
+	Hops int
+}
+
+// CertificateFrom is a source of evidence.
+type CertificateFrom string
+
+// The values of [CertificateFrom].
+const (
+	// FromPeer: source.certificate of the check.
+	FromPeer CertificateFrom = "peer"
+	// FromXFCC: the x-forwarded-client-cert header.
+	FromXFCC CertificateFrom = "xfcc"
+)
+
+// InboundAuthorization says what becomes of a caller's own Authorization header.
+type InboundAuthorization string
+
+// The values of [InboundAuthorization].
+const (
+	// InboundReject: the request is refused.
+	InboundReject InboundAuthorization = "reject"
+	// InboundReplace: the header is ignored and overwritten.
+	InboundReplace InboundAuthorization = "replace"
+)
+
+// Inject is the form of injected tokens.
+type Inject struct {
+	Bind Bind
+	Typ  TokenType
+}
+
+// Bind says whether a token names the certificate it was made for.
+type Bind string
+
+// The values of [Bind].
+const (
+	// BindCnf: the token has cnf x5t#S256 (RFC 8705 section 3.1).
+	BindCnf Bind = "cnf"
+	// BindNone: the token has no cnf.
+	BindNone Bind = "none"
+)
+
+// TokenType is the typ header of a token.
+type TokenType string
+
+// The values of [TokenType].
+const (
+	// TypeAccessToken is the type of RFC 9068 section 2.1.
+	TypeAccessToken TokenType = "at+jwt"
+	// TypeJWT is for upstreams that know no other.
+	TypeJWT TokenType = "JWT"
+)
+
+// Route is one kind of request. ClientID, Audience, Scope and Inject belong to
+// [AccessCertificate] and are zero with any other access; with it, Audience and
+// Inject are always set, from the global values where the route has none.
+type Route struct {
+	Name   string
+	Match  Match
+	Access Access
+	// ClientID, if not empty, is the only client the route accepts.
+	ClientID string
+	Audience string
+	// Scope holds the scope tokens to grant, within the client's; empty: the
+	// client's defaults.
+	Scope                []string
+	InboundAuthorization InboundAuthorization
+	Inject               Inject
+}
+
+// Match says which requests a route covers.
+type Match struct {
+	// Host is "*", "*.example.com" (any name below, not example.com itself), or
+	// one lower-case name without a port.
+	Host string
+	// PathPrefix covers whole segments: "/a" covers /a and /a/b, not /ab. It is
+	// "/" or has no slash at its end.
+	PathPrefix string
+	// Methods is empty for any method, and exactly OPTIONS with [AccessPreflight].
+	Methods []string
+}
+
+// Access says what a route asks of a request.
+type Access string
+
+// The values of [Access].
+const (
+	// AccessCertificate: a client's certificate; a token is injected.
+	AccessCertificate Access = "certificate"
+	// AccessPublic: nothing.
+	AccessPublic Access = "public"
+	// AccessPreflight: to be a CORS preflight. Other requests are not covered.
+	AccessPreflight Access = "preflight"
+)
+
+// Limits bounds what the server holds at once.
+type Limits struct {
+	// InFlight is the number of checks in progress; more are refused.
+	InFlight int
+	// TokenCacheEntries is the number of tokens kept for reuse.
+	TokenCacheEntries int
+	// TokensPerClient is how many of them may be one client's.
+	TokensPerClient int
+}
+
+// Envoy is what `certbearer render envoy` needs to know besides. Upstream,
+// Certificate and Key may be missing: see [Config.CheckEnvoy].
+type Envoy struct {
+	Listen   string
+	Upstream Upstream
+	// UpstreamCA is the PEM file of the CAs of an https upstream.
+	UpstreamCA string
+	// Caller is Envoy's side of the mTLS with which [ProofMTLS] proves it.
+	Caller            EnvoyCaller
+	Certificate       string
+	Key               string
+	ClientCertificate ClientCertificate
+	// Timeout is how long Envoy waits for a decision.
+	Timeout time.Duration
+	// JWTAuthn: Envoy verifies injected tokens itself, fed by the JWKS of
+	// [Listen.HTTP], which is then set.
+	JWTAuthn bool
+	// AccessLog is [ToStdout], a file path, or empty for none.
+	AccessLog string
+	// AdminListen is the address of Envoy's admin interface; empty for none.
+	AdminListen string
+}
+
+// EnvoyCaller is how Envoy proves itself to certbearer, and certbearer to it.
+// Certificate, Key and TrustedCA are PEM files as Envoy will open them.
+type EnvoyCaller struct {
+	Certificate string
+	Key         string
+	TrustedCA   string
+	// ServerName is the DNS name in certbearer's certificate.
+	ServerName string
+}
+
+// ClientCertificate says what Envoy does with a connection without one.
+type ClientCertificate string
+
+// The values of [ClientCertificate].
+const (
+	// ClientCertificateOptional: certbearer decides, and records it.
+	ClientCertificateOptional ClientCertificate = "optional"
+	// ClientCertificateRequired: the TLS handshake fails.
+	ClientCertificateRequired ClientCertificate = "required"
+)
+
+// Log is the server's own log.
+type Log struct {
+	Format LogFormat
+	Level  LogLevel
+}
+
+// LogFormat is the form of log lines.
+type LogFormat string
+
+// The values of [LogFormat].
+const (
+	LogJSON LogFormat = "json"
+	LogText LogFormat = "text"
+)
+
+// LogLevel is the least severity that is logged.
+type LogLevel string
+
+// The values of [LogLevel].
+const (
+	LogDebug LogLevel = "debug"
+	LogInfo  LogLevel = "info"
+	LogWarn  LogLevel = "warn"
+	LogError LogLevel = "error"
+)
+
+// Audit says where audit records go.
+type Audit struct {
+	// To is [ToStdout], [ToStderr], [ToNone] or a file path, which is absolute if
+	// the configuration's folder is.
+	To string
+}
+
+// Words that stand where a file path may. A file of such a name is written
+// with "./" in front.
+const (
+	ToStdout = "stdout"
+	ToStderr = "stderr"
+	ToNone   = "none"
+)

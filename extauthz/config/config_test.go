@@ -1,0 +1,264 @@
+package config_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certbearer/certbearer/extauthz/config"
+)
+
+const baseDir = "/etc/certbearer"
+
+// minimal is the shortest configuration that is accepted.
+const minimal = "issuer: https://gateway.example.com\n" +
+	"audience: https://api.example.com\n" +
+	"listen: {grpc: \"unix:/run/certbearer/extauthz.sock\"}\n"
+
+func defaults() *config.Config {
+	return &config.Config{
+		Issuer:   "https://gateway.example.com",
+		Audience: "https://api.example.com",
+		Clients:  config.Clients{Directory: "/etc/certbearer/clients", SharedAnchors: config.SharedAnchorsRefuse},
+		Keys: config.SigningKeys{
+			Directory: "/etc/certbearer/keys", Algorithm: config.ES256, Generate: true, PublishAhead: time.Hour,
+		},
+		Listen:                config.Listen{GRPC: "unix:/run/certbearer/extauthz.sock", Ops: "127.0.0.1:9193"},
+		Callers:               config.Callers{Proof: config.ProofSocket},
+		Certificate:           config.Certificate{From: config.FromPeer},
+		InboundAuthorization:  config.InboundReject,
+		InjectedTokenLifetime: 5 * time.Minute,
+		Inject:                config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken},
+		Routes: []config.Route{{
+			Name: "default", Match: config.Match{Host: "*", PathPrefix: "/"}, Access: config.AccessCertificate,
+			Audience: "https://api.example.com", InboundAuthorization: config.InboundReject,
+			Inject: config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken},
+		}},
+		Limits: config.Limits{InFlight: 1024, TokenCacheEntries: 100_000, TokensPerClient: 64},
+		Envoy: config.Envoy{
+			Listen: "127.0.0.1:8443", ClientCertificate: config.ClientCertificateOptional,
+			Timeout: 500 * time.Millisecond, AccessLog: config.ToStdout,
+		},
+		Log:   config.Log{Format: config.LogJSON, Level: config.LogInfo},
+		Audit: config.Audit{To: config.ToStdout},
+	}
+}
+
+func TestEveryDefaultIsFilledIn(t *testing.T) {
+	got, err := config.Parse("certbearer.yaml", []byte(minimal), baseDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(defaults(), got); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+}
+
+func TestFullExample(t *testing.T) {
+	got, err := config.Load(filepath.Join("testdata", "full.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(fullExample(dir), got); diff != "" {
+		t.Errorf("full.yaml (-want +got):\n%s", diff)
+	}
+}
+
+func fullExample(dir string) *config.Config {
+	jwt := config.Inject{Bind: config.BindNone, Typ: config.TypeJWT}
+	return &config.Config{
+		Issuer:   "https://gateway.example.com/mtls/",
+		Audience: "https://api.example.com",
+		Clients:  config.Clients{Directory: dir + "/partners", Strict: true, SharedAnchors: config.SharedAnchorsAllow},
+		Keys: config.SigningKeys{
+			Directory: "/var/lib/certbearer/keys", Algorithm: config.ES256, PublishAhead: 90 * time.Minute,
+		},
+		Listen: config.Listen{GRPC: "0.0.0.0:9191", HTTP: "unix:" + dir + "/run/http.sock", Ops: "[::1]:9193"},
+		Callers: config.Callers{
+			Proof:       config.ProofMTLS,
+			Certificate: dir + "/tls/server.crt", Key: dir + "/tls/server.key", TrustedCA: dir + "/tls/mesh-ca.crt",
+			SANs: []string{"spiffe://mesh/ns/edge/sa/envoy", "dns:envoy.internal", "gateway.internal"},
+		},
+		Certificate:           config.Certificate{From: config.FromXFCC, Hops: 2},
+		InboundAuthorization:  config.InboundReplace,
+		InjectedTokenLifetime: 150 * time.Second,
+		Inject:                jwt,
+		Routes: []config.Route{{
+			Name:   "preflight",
+			Match:  config.Match{Host: "*.example.com", PathPrefix: "/fhir", Methods: []string{"OPTIONS"}},
+			Access: config.AccessPreflight, InboundAuthorization: config.InboundReplace,
+		}, {
+			Name:   "health",
+			Match:  config.Match{Host: "*", PathPrefix: "/health", Methods: []string{"GET", "HEAD"}},
+			Access: config.AccessPublic, InboundAuthorization: config.InboundReject,
+		}, {
+			Name:   "fhir",
+			Match:  config.Match{Host: "*.example.com", PathPrefix: "/fhir"},
+			Access: config.AccessCertificate, ClientID: "lab-partner", Audience: "https://fhir.example.com/R4",
+			Scope:                []string{"system/Observation.read", "system/Patient.read"},
+			InboundAuthorization: config.InboundReject,
+			Inject:               config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken},
+		}, {
+			Name: "rest", Match: config.Match{Host: "*", PathPrefix: "/"}, Access: config.AccessCertificate,
+			Audience: "https://api.example.com", InboundAuthorization: config.InboundReplace, Inject: jwt,
+		}},
+		Limits: config.Limits{InFlight: 256, TokenCacheEntries: 5000, TokensPerClient: 8},
+		Envoy: config.Envoy{
+			Listen: "0.0.0.0:8443", Upstream: config.Upstream{Scheme: "https", Host: "api.internal", Port: 8080},
+			Certificate: dir + "/tls/edge.crt", Key: dir + "/tls/edge.key",
+			ClientCertificate: config.ClientCertificateRequired, Timeout: 250 * time.Millisecond, JWTAuthn: true,
+			AccessLog: dir + "/logs/access.log", AdminListen: "127.0.0.1:9901",
+			UpstreamCA: dir + "/envoy/upstream-ca.pem",
+			Caller: config.EnvoyCaller{
+				Certificate: dir + "/envoy/caller.pem", Key: dir + "/envoy/caller-key.pem",
+				TrustedCA: dir + "/envoy/certbearer-ca.pem", ServerName: "certbearer.internal",
+			},
+		},
+		Log:   config.Log{Format: config.LogText, Level: config.LogDebug},
+		Audit: config.Audit{To: dir + "/logs/audit.jsonl"},
+	}
+}
+
+func TestAccepted(t *testing.T) {
+	cases := map[string]struct {
+		yaml string
+		want func(*config.Config)
+	}{
+		"an issuer keeps its trailing slash, its port and its case": {
+			strings.Replace(minimal, "https://gateway.example.com", "https://Gateway.example.com:443/", 1),
+			func(c *config.Config) { c.Issuer = "https://Gateway.example.com:443/" },
+		},
+		"callers may be given up on TCP when it is written out": {
+			strings.Replace(minimal, "unix:/run/certbearer/extauthz.sock", "127.0.0.1:9191", 1) + "callers: unauthenticated\n",
+			func(c *config.Config) {
+				c.Listen.GRPC = "127.0.0.1:9191"
+				c.Callers.Proof = config.ProofNone
+			},
+		},
+		"empty addresses turn listeners off": {
+			strings.Replace(minimal, "{grpc", "{ops: \"\", http: \"\", admin: \"\", grpc", 1),
+			func(c *config.Config) { c.Listen.Ops = "" },
+		},
+		"port 0 may stand twice, because it is another port each time": {
+			strings.Replace(minimal, "{grpc", "{ops: \"127.0.0.1:0\", http: \"127.0.0.1:0\", grpc", 1),
+			func(c *config.Config) { c.Listen.Ops, c.Listen.HTTP = "127.0.0.1:0", "127.0.0.1:0" },
+		},
+		"a relative socket is in the folder of the file": {
+			strings.Replace(minimal, "unix:/run/certbearer", "unix:../run/./x", 1),
+			func(c *config.Config) { c.Listen.GRPC = "unix:/etc/run/x/extauthz.sock" },
+		},
+		"an empty list of routes is no list": {minimal + "routes: []\n", func(*config.Config) {}},
+		"a file named like a word is written with a folder": {
+			minimal + "audit: {to: ./none}\n", func(c *config.Config) { c.Audit.To = "/etc/certbearer/none" },
+		},
+		"words turn logs off": {
+			minimal + "audit: {to: none}\nenvoy: {accessLog: \"\"}\n",
+			func(c *config.Config) { c.Audit.To, c.Envoy.AccessLog = config.ToNone, "" },
+		},
+		"no audience is needed if every certificate route names its own": {
+			strings.Replace(minimal, "audience: https://api.example.com\n", "", 1) +
+				"routes: [{name: a, audience: \"urn:example:a\"}]\n",
+			func(c *config.Config) {
+				c.Audience = ""
+				c.Routes[0].Name, c.Routes[0].Audience = "a", "urn:example:a"
+			},
+		},
+		"a preflight route does not hide other OPTIONS requests": {
+			minimal + "routes: [{name: default, match: {methods: [OPTIONS]}}, {name: p, access: preflight}]\n",
+			func(c *config.Config) {
+				c.Routes[0].Match.Methods = []string{"OPTIONS"}
+				c.Routes = append(c.Routes, config.Route{
+					Name: "p", Match: c.Routes[0].Match, Access: config.AccessPreflight, InboundAuthorization: config.InboundReject,
+				})
+			},
+		},
+		"JSON is YAML": {
+			`{"issuer": "https://gateway.example.com", "audience": "https://api.example.com", "listen": {"grpc": "unix:/run/certbearer/extauthz.sock"}}`,
+			func(*config.Config) {},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := config.Parse("certbearer.yaml", []byte(c.yaml), baseDir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := defaults()
+			c.want(want)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("configuration (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadResolvesAgainstTheFolderOfTheFile(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "certbearer.yaml"), []byte(minimal), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Dir(dir))
+	got, err := config.Load(filepath.Join(filepath.Base(dir), "certbearer.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(dir, "clients"); got.Clients.Directory != want {
+		t.Errorf("clients.directory is %s, want %s", got.Clients.Directory, want)
+	}
+}
+
+func TestLoadSaysThatTheFileIsMissing(t *testing.T) {
+	_, err := config.Load(filepath.Join(t.TempDir(), "certbearer.yaml"))
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want fs.ErrNotExist", err)
+	}
+}
+
+func TestLoadReadsNoMoreThanTheBound(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "certbearer.yaml")
+	if err := os.WriteFile(path, []byte(minimal+"#"+strings.Repeat("x", config.MaxSize)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := config.Load(path)
+	if want := path + ": larger than 1048576 bytes"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestRenderingEnvoyNeedsMore(t *testing.T) {
+	bare, err := config.Parse("c.yaml", []byte(minimal), baseDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "c.yaml: envoy.upstream: required to render Envoy's configuration\n" +
+		"c.yaml: envoy.certificate: required to render Envoy's configuration\n" +
+		"c.yaml: envoy.key: required to render Envoy's configuration"
+	if err := bare.CheckEnvoy("c.yaml"); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if err := fullExample("/x").CheckEnvoy("c.yaml"); err != nil {
+		t.Errorf("the full example: %v", err)
+	}
+}
+
+func TestUpstreamIsWrittenAsItWasRead(t *testing.T) {
+	for _, text := range []string{"http://127.0.0.1:8080", "https://[::1]:443", "http://api_1:80"} {
+		got, err := config.Parse("c.yaml", []byte(minimal+"envoy: {upstream: \""+text+"\"}\n"), baseDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Envoy.Upstream.String() != text {
+			t.Errorf("%s became %s", text, got.Envoy.Upstream)
+		}
+	}
+}

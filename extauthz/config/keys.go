@@ -1,0 +1,80 @@
+package config
+
+// Key is one key of the file, for documentation.
+type Key struct {
+	// Path is dotted; "[]" stands for each item of a list.
+	Path string
+	// Default is the value of an absent key as it would be written, "required",
+	// or empty if the key is then not in force or Meaning says what holds.
+	Default string
+	// Meaning is one line, without a full stop.
+	Meaning string
+}
+
+// Required is the [Key.Default] of a key that has none.
+const Required = "required"
+
+// Keys returns every key that may stand in the file, in the order in which they
+// are best read. Paths of "[]" keys are required or optional within their item,
+// and paths within callers within that mapping.
+func Keys() []Key {
+	return []Key{
+		{"issuer", Required, "the `iss` of every token: an https URL, used exactly as written"},
+		{"audience", "", "the `aud` of injected tokens: an absolute URI; required unless every certificate route names its own"},
+		{"mode", "enforce", "what a refusal does; only `enforce` in this version"},
+		{"clients.directory", "clients", "the folder of client documents"},
+		{"clients.strict", "false", "whether one faulty document keeps the whole set as it was"},
+		{"clients.sharedAnchors", "refuse", "`refuse` or `allow` several clients without a subject binding to trust one CA"},
+		{"keys.directory", "keys", "the folder of signing keys"},
+		{"keys.algorithm", "ES256", "how tokens are signed; only `ES256` in this version"},
+		{"keys.generate", "true", "whether to make a key where the folder has none"},
+		{"keys.publishAhead", "1h", "how long a new key is in the JWKS before it signs, 1s to 720h"},
+		{"listen.grpc", Required, "where Envoy asks for decisions: `unix:/path` or `host:port`"},
+		{"listen.http", `""`, "where the JWKS is served, likewise; `\"\"` for nowhere"},
+		{"listen.ops", "127.0.0.1:9193", "where health and metrics are served, likewise; `\"\"` for nowhere"},
+		{"listen.admin", `""`, "must be `\"\"` in this version"},
+		{"callers", "", "who may ask over TCP: `unauthenticated`, which believes whoever can connect, or the mapping below; without it only a Unix socket"},
+		{"callers.certificate", Required, "the PEM file of the gRPC listener's certificate"},
+		{"callers.key", Required, "the PEM file of its key"},
+		{"callers.trustedCA", Required, "the PEM file of the CAs that issue callers' certificates"},
+		{"callers.sans", Required, "the exact names of accepted callers: URIs or DNS names"},
+		{"certificate.from", "peer", "where the client's certificate is read: `peer` (source.certificate) or `xfcc` (the header)"},
+		{"certificate.hops", "0", "how many proxies of yours stand in front of the calling one, 0 to 10"},
+		{"inboundAuthorization", "reject", "what becomes of a caller's own Authorization: `reject` or `replace`"},
+		{"injectedTokenLifetime", "5m", "how long an injected token is valid, 10s to 1h"},
+		{"inject.bind", "cnf", "`cnf` to bind tokens to the certificate, `none` not to"},
+		{"inject.typ", "at+jwt", "the type in the token's header: `at+jwt` or `JWT`"},
+		{"routes[].name", Required, "unique: up to 64 letters, digits, dots, hyphens and underscores; without routes there is one, `default`, for all requests"},
+		{"routes[].match.host", `"*"`, "`\"*\"`, `\"*.example.com\"` or one lower-case name; the first route that matches is taken"},
+		{"routes[].match.pathPrefix", "/", "a normalised path, of which whole segments are compared"},
+		{"routes[].match.methods", "[]", "methods in capitals; `[]` for any"},
+		{"routes[].access", "certificate", "what is asked: `certificate`, `public` (nothing) or `preflight` (to be a CORS preflight)"},
+		{"routes[].clientId", "", "the only client that may pass"},
+		{"routes[].audience", "", "the `aud` on this route; without it the global one"},
+		{"routes[].scope", "[]", "the scopes to grant, within the client's; `[]` for the client's defaults"},
+		{"routes[].mode", "enforce", "as the global one"},
+		{"routes[].inboundAuthorization", "", "as the global one, which holds without it"},
+		{"routes[].inject.bind", "", "as the global one, which holds without it"},
+		{"routes[].inject.typ", "", "as the global one, which holds without it"},
+		{"limits.inFlight", "1024", "checks in progress at once; more are refused with 503"},
+		{"limits.tokenCacheEntries", "100000", "tokens kept for reuse"},
+		{"limits.tokensPerClient", "64", "tokens of one client among them"},
+		{"envoy.listen", "127.0.0.1:8443", "where Envoy listens"},
+		{"envoy.upstream", "", "where Envoy sends admitted requests: `http://host:port`, `h2c://host:port` for gRPC, or `https://host:port`; required to render"},
+		{"envoy.upstreamCA", "", "the PEM file of the CAs that an https upstream's certificate comes from; required with https"},
+		{"envoy.caller.certificate", "", "the PEM file with which Envoy proves itself to certbearer; required to render where `callers` asks for it"},
+		{"envoy.caller.key", "", "the PEM file of its key"},
+		{"envoy.caller.trustedCA", "", "the PEM file of the CAs that certbearer's own certificate comes from"},
+		{"envoy.caller.serverName", "", "the DNS name in certbearer's own certificate"},
+		{"envoy.certificate", "", "the PEM file of Envoy's own certificate; required to render"},
+		{"envoy.key", "", "the PEM file of its key; required to render"},
+		{"envoy.clientCertificate", "optional", "`optional` (without one certbearer refuses, and records it) or `required` (the handshake fails)"},
+		{"envoy.timeout", "500ms", "how long Envoy waits for a decision, 10ms to 10s"},
+		{"envoy.jwtAuthn", "false", "whether Envoy verifies injected tokens too; needs listen.http"},
+		{"envoy.accessLog", "stdout", "`stdout`, a file, or `\"\"` for none"},
+		{"envoy.adminListen", `""`, "the address of Envoy's admin interface; `\"\"` for none"},
+		{"log.format", "json", "`json` or `text`"},
+		{"log.level", "info", "`debug`, `info`, `warn` or `error`"},
+		{"audit.to", "stdout", "where audit records go: `stdout`, `stderr`, `none` or a file"},
+	}
+}

@@ -1,0 +1,162 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// readConfig reads the top mapping. What it asks for is what the file may hold.
+func readConfig(m *mapping) *Config {
+	m.require("issuer")
+	readMode(m)
+	config := &Config{
+		Issuer:                text(m, "issuer", "", parseIssuer),
+		Audience:              text(m, "audience", "", parseAudience),
+		Clients:               section(m, "clients", readClients),
+		Keys:                  section(m, "keys", readSigningKeys),
+		Certificate:           section(m, "certificate", readCertificate),
+		InboundAuthorization:  text(m, "inboundAuthorization", InboundReject, parseInbound),
+		InjectedTokenLifetime: duration(m, "injectedTokenLifetime", 5*time.Minute, 10*time.Second, time.Hour),
+		Inject:                section(m, "inject", injectReader(Inject{Bind: BindCnf, Typ: TypeAccessToken})),
+		Limits:                section(m, "limits", readLimits),
+		Log:                   section(m, "log", readLog),
+		Audit:                 section(m, "audit", readAudit),
+	}
+	readAddresses(m, config)
+	config.Routes = readRoutes(m, config)
+	m.close()
+	return config
+}
+
+// readAddresses reads the sections that have rules between them.
+func readAddresses(m *mapping, config *Config) {
+	config.Listen = section(m, "listen", func(inner *mapping) Listen {
+		listen := readListen(inner)
+		config.Callers = readCallers(m, inner, listen.GRPC)
+		return listen
+	})
+	config.Envoy = section(m, "envoy", func(inner *mapping) Envoy {
+		envoy := readEnvoy(inner)
+		checkJWKS(inner, envoy, config.Listen)
+		return envoy
+	})
+}
+
+func readClients(m *mapping) Clients {
+	return Clients{
+		Directory:     text(m, "directory", resolved(m.doc, "clients"), m.doc.filePath),
+		Strict:        flag(m, "strict", false),
+		SharedAnchors: text(m, "sharedAnchors", SharedAnchorsRefuse, oneOf([]SharedAnchors{SharedAnchorsRefuse, SharedAnchorsAllow})),
+	}
+}
+
+func readSigningKeys(m *mapping) SigningKeys {
+	return SigningKeys{
+		Directory: text(m, "directory", resolved(m.doc, "keys"), m.doc.filePath),
+		Algorithm: text(m, "algorithm", ES256, oneOf([]Algorithm{ES256},
+			"ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA", "Ed25519")),
+		Generate:     flag(m, "generate", true),
+		PublishAhead: duration(m, "publishAhead", time.Hour, time.Second, 720*time.Hour),
+	}
+}
+
+func readCertificate(m *mapping) Certificate {
+	return Certificate{
+		From: text(m, "from", FromPeer, oneOf([]CertificateFrom{FromPeer, FromXFCC})),
+		Hops: number(m, "hops", 0, 0, 10),
+	}
+}
+
+var parseInbound = oneOf([]InboundAuthorization{InboundReject, InboundReplace}, "verify", "pass")
+
+// injectReader reads an inject mapping over the values of the one around it.
+func injectReader(fallback Inject) func(*mapping) Inject {
+	return func(m *mapping) Inject {
+		return Inject{
+			Bind: text(m, "bind", fallback.Bind, oneOf([]Bind{BindCnf, BindNone})),
+			Typ:  text(m, "typ", fallback.Typ, oneOf([]TokenType{TypeAccessToken, TypeJWT})),
+		}
+	}
+}
+
+// readMode accepts the one mode there is. Nothing is kept of it.
+func readMode(m *mapping) {
+	text(m, "mode", "enforce", oneOf([]string{"enforce"}, "shadow"))
+}
+
+func readLimits(m *mapping) Limits {
+	limits := Limits{
+		InFlight:          number(m, "inFlight", 1024, 1, 1_000_000),
+		TokenCacheEntries: number(m, "tokenCacheEntries", 100_000, 1, 10_000_000),
+		TokensPerClient:   number(m, "tokensPerClient", 64, 1, 1_000_000),
+	}
+	if m.sound("tokenCacheEntries") && m.sound("tokensPerClient") && limits.TokensPerClient > limits.TokenCacheEntries {
+		m.fail("tokensPerClient", fmt.Sprintf("%d is more than limits.tokenCacheEntries, which is %d",
+			limits.TokensPerClient, limits.TokenCacheEntries))
+	}
+	return limits
+}
+
+func readEnvoy(m *mapping) Envoy {
+	return Envoy{
+		Listen:      text(m, "listen", "127.0.0.1:8443", hostPort),
+		Upstream:    text(m, "upstream", Upstream{}, parseUpstream),
+		UpstreamCA:  text(m, "upstreamCA", "", m.doc.filePath),
+		Caller:      section(m, "caller", readEnvoyCaller),
+		Certificate: text(m, "certificate", "", m.doc.filePath),
+		Key:         text(m, "key", "", m.doc.filePath),
+		ClientCertificate: text(m, "clientCertificate", ClientCertificateOptional,
+			oneOf([]ClientCertificate{ClientCertificateOptional, ClientCertificateRequired})),
+		Timeout:     duration(m, "timeout", 500*time.Millisecond, 10*time.Millisecond, 10*time.Second),
+		JWTAuthn:    flag(m, "jwtAuthn", false),
+		AccessLog:   text(m, "accessLog", ToStdout, m.doc.accessLog),
+		AdminListen: text(m, "adminListen", "", orEmpty(hostPort)),
+	}
+}
+
+// readEnvoyCaller reads how Envoy proves itself where callers are proven by mTLS.
+func readEnvoyCaller(m *mapping) EnvoyCaller {
+	return EnvoyCaller{
+		Certificate: text(m, "certificate", "", m.doc.filePath),
+		Key:         text(m, "key", "", m.doc.filePath),
+		TrustedCA:   text(m, "trustedCA", "", m.doc.filePath),
+		ServerName:  text(m, "serverName", "", parseServerName),
+	}
+}
+
+func parseServerName(text string) (string, error) {
+	if !isHost(text) {
+		return "", errors.New("want the DNS name in certbearer's own certificate")
+	}
+	return text, nil
+}
+
+// accessLog takes no other word of audit.to: a file of that name would come as
+// a surprise.
+func (d *document) accessLog(text string) (string, error) {
+	switch text {
+	case "", ToStdout:
+		return text, nil
+	case ToStderr, ToNone:
+		return "", errors.New(`want stdout, a file path, or "" for none; write ./` + text + " for a file of that name")
+	}
+	return d.filePath(text)
+}
+
+func readLog(m *mapping) Log {
+	return Log{
+		Format: text(m, "format", LogJSON, oneOf([]LogFormat{LogJSON, LogText})),
+		Level:  text(m, "level", LogInfo, oneOf([]LogLevel{LogDebug, LogInfo, LogWarn, LogError})),
+	}
+}
+
+func readAudit(m *mapping) Audit {
+	return Audit{To: text(m, "to", ToStdout, orWord(m.doc.filePath, ToStdout, ToStderr, ToNone))}
+}
+
+// resolved returns the default path name as if it had been written.
+func resolved(d *document, name string) string {
+	path, _ := d.filePath(name)
+	return path
+}

@@ -1,0 +1,39 @@
+package extauthz
+
+import (
+	"context"
+
+	"github.com/certbearer/certbearer/extauthz/authn"
+	"github.com/certbearer/certbearer/extauthz/state"
+	"github.com/certbearer/certbearer/extauthz/wire"
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+// Explanation is a decision that was made to be looked at.
+type Explanation struct {
+	Reason   decision.Reason
+	Err      error // the Denial, nil if the request would be allowed
+	Route    *Route
+	Identity authn.Identity
+	// Status is what the caller would get, 0 if the request would be allowed.
+	Status int
+}
+
+// Explainer takes a request through the steps of a check up to the token, which
+// it does not make: it needs no keys.
+type Explainer struct{ server Server }
+
+// NewExplainer returns an Explainer. Of the Config it uses State, Routes,
+// Authenticator and DefaultAudience.
+func NewExplainer(config Config) *Explainer { return &Explainer{Server{config: config}} }
+
+// Explain decides and fills the trace.
+func (e *Explainer) Explain(ctx context.Context, st *state.State, request *wire.Request, t *decision.Trace) Explanation {
+	v := e.server.judge(ctx, st, request, t)
+	explanation := Explanation{Reason: v.reason, Err: v.err, Route: v.route, Identity: v.identity}
+	if v.err != nil {
+		a, _ := answerTo(v.reason)
+		explanation.Status = a.status.HTTP()
+	}
+	return explanation
+}

@@ -1,0 +1,101 @@
+package listener
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+)
+
+// HTTPConfig describes a listener of plain HTTP/1.1: behind Envoy, or for
+// operators on loopback. Whatever it serves must not believe its callers about
+// certificates without a proof of its own.
+type HTTPConfig struct {
+	Address string
+	Handler http.Handler
+	Limits  HTTPLimits
+	Events  Events
+	// Log gets what net/http has to say of connections; nil drops it.
+	Log *slog.Logger
+}
+
+// HTTP is an HTTP server on an open socket.
+type HTTP struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// ListenHTTP opens the address and builds the server.
+func ListenHTTP(ctx context.Context, config HTTPConfig) (*HTTP, error) {
+	if config.Handler == nil {
+		return nil, errors.New("http listener: no handler")
+	}
+	address, err := ParseAddress(config.Address)
+	if err != nil {
+		return nil, err
+	}
+	limits := config.Limits.orDefaults()
+	open, err := listen(ctx, address, limits.Connections)
+	if err != nil {
+		return nil, err
+	}
+	log := config.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &HTTP{listener: open, server: &http.Server{
+		Handler:           http.MaxBytesHandler(recovering(config.Handler, config.Events), limits.BodyBytes),
+		ReadHeaderTimeout: limits.HeaderTimeout,
+		ReadTimeout:       limits.ReadTimeout,
+		WriteTimeout:      limits.WriteTimeout,
+		IdleTimeout:       limits.IdleTimeout,
+		MaxHeaderBytes:    limits.HeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}}, nil
+}
+
+// recovering reports a panic and ends its connection: the answer may be half
+// written, and a cut one cannot be taken for a whole.
+func recovering(next http.Handler, events Events) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			value := recover()
+			if value == nil {
+				return
+			}
+			if value != http.ErrAbortHandler {
+				events.panicked(r.Method+" "+r.URL.Path, value)
+			}
+			panic(http.ErrAbortHandler)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Addr returns the address that was opened, with the port that was chosen.
+func (h *HTTP) Addr() net.Addr { return h.listener.Addr() }
+
+// Serve answers until Shutdown or Close, which make it return nil.
+func (h *HTTP) Serve() error {
+	err := h.server.Serve(h.listener)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Shutdown stops accepting, lets requests under way finish and returns nil. If
+// ctx ends first, what is left is cut off and the error says so.
+func (h *HTTP) Shutdown(ctx context.Context) error {
+	if err := h.server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("requests under way were cut off: %w", err), h.Close())
+	}
+	return closed(h.listener.Close())
+}
+
+// Close ends everything at once.
+func (h *HTTP) Close() error {
+	return errors.Join(closed(h.server.Close()), closed(h.listener.Close()))
+}

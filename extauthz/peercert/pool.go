@@ -1,0 +1,53 @@
+package peercert
+
+import (
+	"bytes"
+	"crypto/x509"
+	"slices"
+
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+// pool holds the certificates of one request, so that each is parsed once and
+// their number has one bound, wherever they stand.
+type pool struct {
+	certificates []*x509.Certificate
+}
+
+// parse returns the certificate of der, which must be one whole certificate
+// and nothing more. Equal bytes give the same pointer.
+func (p *pool) parse(der []byte, where field) (*x509.Certificate, error) {
+	for _, known := range p.certificates {
+		if bytes.Equal(known.Raw, der) {
+			return known, nil
+		}
+	}
+	if len(p.certificates) == MaxCertificates {
+		return nil, decision.Denyf(decision.EvidenceTooManyCertificates, where.String(),
+			"more than %d different certificates", MaxCertificates)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		// %.200s: the parser quotes names of the certificate, however long.
+		return nil, decision.Denyf(decision.CertificateMalformed, where.String(), "%.200s", err.Error())
+	}
+	p.certificates = append(p.certificates, certificate)
+	return certificate, nil
+}
+
+// intermediates parses what follows the leaf in a chain. Clients repeat
+// certificates, the leaf too; each is kept once.
+func (p *pool) intermediates(leaf *x509.Certificate, rest [][]byte, where field) ([]*x509.Certificate, error) {
+	var kept []*x509.Certificate
+	for i, der := range rest {
+		where.certificate = i + 2
+		certificate, err := p.parse(der, where)
+		if err != nil {
+			return nil, err
+		}
+		if certificate != leaf && !slices.Contains(kept, certificate) {
+			kept = append(kept, certificate)
+		}
+	}
+	return kept, nil
+}

@@ -1,0 +1,199 @@
+package extauthz
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/certbearer/certbearer/extauthz/tokens"
+	"github.com/certbearer/certbearer/extauthz/wire"
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+// Access says what a route asks of a caller. The zero value asks for a
+// certificate.
+type Access uint8
+
+// The kinds of access.
+const (
+	// AccessCertificate: a certificate that a client's trust store accepts.
+	AccessCertificate Access = iota
+	// AccessPublic: nothing.
+	AccessPublic
+	// AccessPreflight: nothing, for CORS preflights only.
+	AccessPreflight
+)
+
+// InboundAuthorization says what becomes of an Authorization header that the
+// caller sends. None of the values lets it reach the upstream.
+type InboundAuthorization uint8
+
+const (
+	// InboundReject refuses the request.
+	InboundReject InboundAuthorization = iota
+	// InboundReplace ignores the header; it is overwritten or taken off.
+	InboundReplace
+)
+
+// Inject says what stands in the tokens of a route.
+type Inject struct {
+	Bind tokens.Binding
+	Typ  string // tokens.TypAccessToken or tokens.TypJWT
+}
+
+// Match is which requests a route is for. Empty fields match all.
+type Match struct {
+	// Host is a lower-case name, "*.example.com" for the names below it, or "*".
+	Host string
+	// PathPrefix is a normalised path; it ends at a segment's end.
+	PathPrefix string
+	// Methods are upper-case.
+	Methods []string
+}
+
+// Route is how a part of the requests is decided.
+type Route struct {
+	Name     string
+	Match    Match
+	Access   Access
+	ClientID string   // the only client, "" for any
+	Audience string   // of the injected token
+	Scope    []string // of the injected token, as far as it is the client's
+	Inbound  InboundAuthorization
+	Inject   Inject
+}
+
+// The context extensions that the proxy's configuration may set.
+const (
+	extensionPrefix = "certbearer."
+	extensionRoute  = "certbearer.route"
+)
+
+// Routes is an ordered list of routes of which the first match counts.
+type Routes struct {
+	ordered []*Route
+	byName  map[string]*Route
+	byPath  bool // some route looks at the path
+}
+
+// NewRoutes checks and orders routes. Every route has a name of its own, and
+// those for certificates an audience.
+func NewRoutes(routes []Route) (*Routes, error) {
+	if len(routes) == 0 {
+		return nil, errors.New("routes: there is none")
+	}
+	r := &Routes{byName: make(map[string]*Route, len(routes))}
+	for _, route := range routes {
+		switch {
+		case route.Name == "":
+			return nil, errors.New("routes: one has no name")
+		case r.byName[route.Name] != nil:
+			return nil, fmt.Errorf("routes: two have the name %s", route.Name)
+		case route.Access == AccessCertificate && route.Audience == "":
+			return nil, fmt.Errorf("routes: %s has no audience", route.Name)
+		}
+		r.ordered = append(r.ordered, &route)
+		r.byName[route.Name] = &route
+		r.byPath = r.byPath || route.Match.PathPrefix != "" && route.Match.PathPrefix != "/"
+	}
+	return r, nil
+}
+
+// Select returns the route that the proxy names, or else the first that
+// matches.
+//
+// The error is ContextExtensionUnknown, RouteUnknown, PreflightExpected,
+// PathAmbiguous or RouteUnmatched.
+func (r *Routes) Select(request *wire.Request, t *decision.Trace) (*Route, error) {
+	route, err := r.choose(request)
+	if err != nil {
+		t.Fail(decision.StepRoute, "%v", err)
+		return nil, err
+	}
+	if t.On() {
+		t.Pass(decision.StepRoute, "route %s", route.Name)
+	}
+	return route, nil
+}
+
+func (r *Routes) choose(request *wire.Request) (*Route, error) {
+	name, named, err := routeExtension(request.ContextExtensions)
+	if err != nil {
+		return nil, err
+	}
+	if named {
+		return r.named(name, request)
+	}
+	if r.byPath {
+		if why := ambiguity(request.Path); why != "" {
+			return nil, decision.Denyf(decision.PathAmbiguous, "path", "it has %s: have the proxy normalise paths", why)
+		}
+	}
+	for _, route := range r.ordered {
+		if route.covers(request) {
+			return route, nil
+		}
+	}
+	return nil, decision.Denyf(decision.RouteUnmatched, "request", "no route covers it")
+}
+
+// routeExtension refuses what it does not know of our own prefix: a misspelled
+// key must not leave a request to another route.
+func routeExtension(extensions map[string]string) (name string, named bool, err error) {
+	for key, value := range extensions {
+		switch {
+		case key == extensionRoute:
+			name, named = value, true
+		case strings.HasPrefix(key, extensionPrefix):
+			return "", false, decision.Denyf(decision.ContextExtensionUnknown, "context_extensions", "%.80q is not known", key)
+		}
+	}
+	return name, named, nil
+}
+
+func (r *Routes) named(name string, request *wire.Request) (*Route, error) {
+	route, found := r.byName[name]
+	if !found {
+		return nil, decision.Denyf(decision.RouteUnknown, extensionRoute, "no route has the name %.80q", name)
+	}
+	if route.Access == AccessPreflight && !isPreflight(request) {
+		return nil, decision.Denyf(decision.PreflightExpected, "route "+route.Name, "the request is no CORS preflight")
+	}
+	return route, nil
+}
+
+func (r *Route) covers(request *wire.Request) bool {
+	return matchHost(r.Match.Host, request.Host) &&
+		matchPath(r.Match.PathPrefix, request.Path) &&
+		(len(r.Match.Methods) == 0 || slices.Contains(r.Match.Methods, request.Method)) &&
+		(r.Access != AccessPreflight || isPreflight(request))
+}
+
+// isPreflight holds to the Fetch standard: OPTIONS with an Origin and the
+// method that is asked for.
+func isPreflight(request *wire.Request) bool {
+	return request.Method == "OPTIONS" &&
+		len(request.Header("origin")) == 1 &&
+		len(request.Header("access-control-request-method")) == 1
+}
+
+func matchHost(pattern, host string) bool {
+	if pattern == "" || pattern == "*" {
+		return true
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if below, wild := strings.CutPrefix(pattern, "*"); wild {
+		return len(host) > len(below) && strings.HasSuffix(host, below)
+	}
+	return host == pattern
+}
+
+func matchPath(prefix, path string) bool {
+	rest, found := strings.CutPrefix(path, prefix)
+	return found && (rest == "" || prefix == "" || strings.HasSuffix(prefix, "/") || rest[0] == '/')
+}
