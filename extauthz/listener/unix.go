@@ -58,8 +58,9 @@ func checkSocketPath(path string) error {
 	return fmt.Errorf("socket %s: the path takes %d bytes and this system allows %d; choose a shorter folder", path, longest, maxSocketPath)
 }
 
-// prepareFolder creates a missing folder and refuses one in which anybody may
-// replace our socket by their own: Envoy would then ask them.
+// prepareFolder creates a missing folder and refuses one in which anybody, or
+// another user who owns it, may replace our socket by their own: Envoy would
+// then ask them.
 func prepareFolder(folder string) error {
 	if err := os.MkdirAll(folder, folderMode); err != nil {
 		return fmt.Errorf("socket folder: %w", err)
@@ -70,6 +71,9 @@ func prepareFolder(folder string) error {
 	}
 	if info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
 		return fmt.Errorf("socket folder %s: everybody may replace files in it (mode %v); remove the right to write or set the sticky bit", folder, info.Mode())
+	}
+	if system, ok := info.Sys().(*syscall.Stat_t); ok && system.Uid != 0 && int(system.Uid) != os.Geteuid() {
+		return fmt.Errorf("socket folder %s: it belongs to user %d, who may replace files in it; make it root's or ours", folder, system.Uid)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package listener_test
 
 import (
+	"context"
 	"io/fs"
 	"net"
 	"os"
@@ -9,6 +10,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/certbearer/certbearer/extauthz/listener"
 )
@@ -200,7 +204,16 @@ func TestFolderThatAnybodyMayChangeIsRefused(t *testing.T) {
 
 func TestOfManyThatStartAtOnceOneWins(t *testing.T) {
 	path := filepath.Join(shortDir(t), "extauthz.sock")
-	abandon(t, path)
+	for range 50 {
+		abandon(t, path)
+		if won := startAtOnce(t, path); won != 1 {
+			t.Fatalf("%d listeners opened one path, want 1", won)
+		}
+	}
+}
+
+func startAtOnce(t *testing.T, path string) int {
+	t.Helper()
 	address := mustParse(t, "unix:"+path)
 	var wait sync.WaitGroup
 	won := make(chan net.Listener, 8)
@@ -218,7 +231,27 @@ func TestOfManyThatStartAtOnceOneWins(t *testing.T) {
 		count++
 		_ = l.Close()
 	}
-	if count != 1 {
-		t.Errorf("%d listeners opened one path, want 1", count)
+	return count
+}
+
+func TestAFolderInWhichAnotherProcessStartsIsWaitedFor(t *testing.T) {
+	dir := shortDir(t)
+	lock := flock.New(dir, flock.SetFlag(os.O_RDONLY))
+	if err := lock.Lock(); err != nil {
+		t.Fatal(err)
 	}
+	defer func() { _ = lock.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	address := mustParse(t, "unix:"+filepath.Join(dir, "extauthz.sock"))
+	_, err := listener.Listen(ctx, address)
+	wantError(t, err, "another process is starting there")
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := listener.Listen(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
 }

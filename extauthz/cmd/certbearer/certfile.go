@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+// maxFileCertificates bounds the certificates of one --cert or --chain file.
+const maxFileCertificates = 100
+
+// readUpTo reads a file of at most limit bytes.
+func readUpTo(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: has more than %d bytes", path, limit)
+	}
+	return data, nil
+}
+
+// readDERs returns the certificates of a PEM file, not yet parsed: a server may
+// be sent some that cannot be.
+func readDERs(path string) ([][]byte, error) {
+	text, err := readUpTo(path, truststore.MaxStoreBytes)
+	if err != nil {
+		return nil, err
+	}
+	ders, err := splitPEM(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return ders, nil
+}
+
+// splitPEM lets text stand around the blocks, for openssl x509 -text writes it.
+// A block of another type is refused without a word of its content: it may be
+// the private key. So is one that encoding/pem would silently skip, for then
+// another certificate would be taken for the first.
+func splitPEM(text []byte) ([][]byte, error) {
+	var ders [][]byte
+	for rest := text; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		switch {
+		case block.Type != "CERTIFICATE":
+			return nil, fmt.Errorf("PEM block %d is no CERTIFICATE: give a file with certificates only", len(ders)+1)
+		case len(ders) == maxFileCertificates:
+			return nil, fmt.Errorf("more than %d certificates", maxFileCertificates)
+		}
+		ders = append(ders, block.Bytes)
+	}
+	switch begun := bytes.Count(text, []byte("-----BEGIN ")); {
+	case begun != len(ders):
+		return nil, fmt.Errorf("%d PEM blocks begin, and only %d can be read", begun, len(ders))
+	case begun == 0:
+		return nil, fmt.Errorf("no PEM certificate")
+	}
+	return ders, nil
+}
+
+// presentedFiles are the files that stand for what a client presents: the
+// leaf's file may hold the chain after it.
+type presentedFiles struct {
+	Cert  string `help:"The client's certificate, PEM; the intermediates may follow in the same file." required:"" placeholder:"FILE"`
+	Chain string `help:"Intermediates that the client presents besides, PEM, in any order." placeholder:"FILE"`
+}
+
+// read returns what the files hold, leaf first.
+func (p presentedFiles) read() ([][]byte, error) {
+	ders, err := readDERs(p.Cert)
+	if err != nil || p.Chain == "" {
+		return ders, err
+	}
+	more, err := readDERs(p.Chain)
+	return append(ders, more...), err
+}
+
+// parse returns what the files hold as a chain to be judged.
+func (p presentedFiles) parse() (*truststore.Chain, error) {
+	ders, err := p.read()
+	if err != nil {
+		return nil, err
+	}
+	certificates := make([]*x509.Certificate, len(ders))
+	for i, der := range ders {
+		if certificates[i], err = x509.ParseCertificate(der); err != nil {
+			return nil, fmt.Errorf("certificate %d of what is presented cannot be read: %w", i+1, err)
+		}
+	}
+	return truststore.NewChain(certificates[0], certificates[1:]), nil
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/certbearer/certbearer/extauthz/listener"
+)
+
+// echo is the demo's service behind Envoy. It knows only bearer tokens and
+// answers with what it received.
+type echo struct{ server *listener.HTTP }
+
+// echoed is the answer of the echo service.
+type echoed struct {
+	Method  string      `json:"method"`
+	Path    string      `json:"path"`
+	Headers http.Header `json:"headers"`
+}
+
+func startEcho(ctx context.Context) (*echo, error) {
+	server, err := listener.ListenHTTP(ctx, listener.HTTPConfig{
+		Address: "127.0.0.1:0",
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(echoed{Method: r.Method, Path: r.URL.Path, Headers: r.Header})
+		}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	go func() { _ = server.Serve() }() // it ends by close
+	return &echo{server: server}, nil
+}
+
+func (e *echo) url() string { return "http://" + e.server.Addr().String() }
+
+func (e *echo) close() { _ = e.server.Close() }

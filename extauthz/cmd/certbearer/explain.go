@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/certbearer/certbearer/extauthz"
+	"github.com/certbearer/certbearer/extauthz/config"
+	"github.com/certbearer/certbearer/extauthz/state"
+	"github.com/certbearer/certbearer/extauthz/wire"
+	"github.com/certbearer/certbearer/policies"
+	"github.com/certbearer/certbearer/policies/decision"
+	"github.com/certbearer/certbearer/policies/dirsource"
+)
+
+type explainCommand struct {
+	configFlag
+	presentedFiles
+	ClientID string    `name:"client-id" help:"Judge as if the request named this client." placeholder:"ID"`
+	Method   string    `help:"The request's method." default:"GET"`
+	URL      string    `name:"url" help:"The request's URL, which chooses the route." default:"https://localhost/"`
+	Time     time.Time `help:"Decide as of this time instead of now." placeholder:"RFC3339"`
+	JSON     bool      `name:"json" help:"Print JSON."`
+}
+
+// Help says what stands below the flags.
+func (explainCommand) Help() string {
+	return `The request goes through the same steps as one that Envoy asks about, by the
+configuration and the client documents as they are on disk now. Nothing is
+signed and no server is asked.
+
+  certbearer explain --cert leaf.pem
+  certbearer explain --cert leaf.pem --chain intermediates.pem --method POST --url https://api.example/orders
+
+Exit codes: 0 allowed; 1 refused; 2 could not tell.`
+}
+
+// Run decides and prints.
+func (e explainCommand) Run(c *console) error {
+	settings, err := config.Load(e.Config)
+	if err != nil {
+		return err
+	}
+	request, err := e.request(settings)
+	if err != nil {
+		return err
+	}
+	clients, err := loadClients(c, settings)
+	if err != nil {
+		return err
+	}
+	explainer, err := newExplainer(settings)
+	if err != nil {
+		return err
+	}
+	told := e.decide(c.ctx, explainer, clients, request)
+	told.describeToken(settings, request.At)
+	if e.JSON {
+		err = printJSON(c.stdout, told)
+	} else {
+		err = told.print(c.stdout)
+	}
+	if err == nil && !told.Allowed {
+		return no()
+	}
+	return err
+}
+
+func (e explainCommand) decide(ctx context.Context, explainer *extauthz.Explainer, clients *policies.Snapshot, request *wire.Request) *explanation {
+	var trace decision.Trace
+	explained := explainer.Explain(ctx, &state.State{Clients: clients}, request, e.ClientID, &trace)
+	return newExplanation(explained, trace.Entries())
+}
+
+// loadClients reads the documents and says on stderr if some have faults: the
+// answer may hang on one of them.
+func loadClients(c *console, settings *config.Config) (*policies.Snapshot, error) {
+	clients, report, err := dirsource.Load(sourceConfig(settings))
+	if err != nil {
+		return nil, err
+	}
+	if clients == nil {
+		return nil, fmt.Errorf("with clients.strict no document counts while %d have faults: certbearer clients check names them", len(report.Faults))
+	}
+	if len(report.Faults) > 0 {
+		fmt.Fprintf(c.stderr, "certbearer: %d client documents have faults, which a running server may still have a good version of: certbearer clients check names them\n", len(report.Faults))
+	}
+	return clients, nil
+}
+
+func newExplainer(settings *config.Config) (*extauthz.Explainer, error) {
+	chosen, err := routes(settings)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := authenticator(settings)
+	if err != nil {
+		return nil, err
+	}
+	return extauthz.NewExplainer(extauthz.Config{
+		Routes:          chosen,
+		Authenticator:   reader,
+		DefaultAudience: settings.Audience,
+	}), nil
+}
+
+// request is the check that Envoy would send.
+func (e explainCommand) request(settings *config.Config) (*wire.Request, error) {
+	target, err := url.Parse(e.URL)
+	if err != nil || target.Host == "" || target.Scheme != "https" && target.Scheme != "http" {
+		return nil, errors.New("--url: is no URL such as https://api.example/orders")
+	}
+	ders, err := e.read()
+	if err != nil {
+		return nil, err
+	}
+	request := &wire.Request{}
+	request.Method, request.Scheme, request.Host = e.Method, target.Scheme, target.Host
+	request.Path, request.RawQuery = target.EscapedPath(), target.RawQuery
+	if request.Path == "" {
+		request.Path = "/"
+	}
+	request.At = orNow(e.Time)
+	if settings.Certificate.From == config.FromPeer {
+		request.PeerCertificate = []byte(envoyPEM(ders[0]))
+	}
+	forwarded := forwardedHeader(ders, settings.Certificate.Hops)
+	request.Header = func(name string) []string {
+		if name == "x-forwarded-client-cert" {
+			return []string{forwarded}
+		}
+		return nil
+	}
+	return request, nil
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/certbearer/certbearer/extauthz"
+	"github.com/certbearer/certbearer/extauthz/config"
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+// explanation is what explain prints.
+type explanation struct {
+	Allowed bool             `json:"allowed"`
+	Reason  decision.Reason  `json:"reason"`
+	Detail  string           `json:"detail,omitempty"`
+	Route   string           `json:"route,omitempty"`
+	Client  string           `json:"client,omitempty"`
+	Status  int              `json:"status,omitempty"` // of the refusal
+	Error   string           `json:"error,omitempty"`  // OAuth's, of the refusal
+	Token   *expectedToken   `json:"token,omitempty"`
+	Advice  string           `json:"advice"`
+	Steps   []decision.Entry `json:"steps"`
+
+	of extauthz.Explanation
+}
+
+// expectedToken is the token that an allowed request would carry.
+type expectedToken struct {
+	Audience string   `json:"audience"`
+	Scope    []string `json:"scope,omitempty"`
+	Bound    string   `json:"bound"` // cnf or none
+	Seconds  int64    `json:"expires_in"`
+}
+
+func newExplanation(of extauthz.Explanation, steps []decision.Entry) *explanation {
+	e := &explanation{
+		Allowed: of.Err == nil && of.Reason.Allows(),
+		Reason:  of.Reason,
+		Status:  of.Status,
+		Error:   of.OAuthError,
+		Advice:  advice(of.Reason),
+		Steps:   steps,
+		of:      of,
+	}
+	if of.Err != nil {
+		field, cause := placeOf(of.Err)
+		e.Detail = strings.Trim(field+": "+cause, ": ")
+	}
+	if of.Route != nil {
+		e.Route = of.Route.Name
+	}
+	if of.Identity.Client != nil {
+		e.Client = of.Identity.Client.ID()
+	}
+	return e
+}
+
+// describeToken says what would be injected, as extauthz asks tokens for it.
+func (e *explanation) describeToken(settings *config.Config, at time.Time) {
+	if e.Reason != decision.Allowed {
+		return
+	}
+	route := e.of.Route
+	lifetime := min(settings.InjectedTokenLifetime, e.of.Identity.Accepted.Until.Sub(at))
+	e.Token = &expectedToken{
+		Audience: route.Audience,
+		Scope:    e.of.Identity.Client.NarrowScope(route.Scope),
+		Bound:    route.Inject.Bind.String(),
+		Seconds:  int64(lifetime / time.Second),
+	}
+}
+
+func (e *explanation) print(w io.Writer) error {
+	rows := [][]string{{"STEP", "OUTCOME", "DETAIL"}}
+	for _, step := range e.Steps {
+		rows = append(rows, []string{string(step.Step), string(step.Outcome), step.Detail})
+	}
+	if err := printTable(w, rows); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	for _, line := range e.summary() {
+		if _, err := fmt.Fprintf(w, "%-12s  %s\n", line.label, printable(line.text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type labelled struct{ label, text string }
+
+func (e *explanation) summary() []labelled {
+	verdict := "refused: " + e.Reason.String()
+	if e.Allowed {
+		verdict = "allowed: " + e.Reason.String()
+	}
+	lines := []labelled{{"decision", verdict}}
+	for _, line := range []labelled{{"because", e.Detail}, {"route", e.Route}, {"client", e.Client}, {"caller gets", e.outcome()}, {"what to do", e.Advice}} {
+		if line.text != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// outcome is what becomes of the request.
+func (e *explanation) outcome() string {
+	switch {
+	case !e.Allowed:
+		return fmt.Sprintf("%d %s", e.Status, e.Error)
+	case e.Token == nil:
+		return "the upstream's answer; the request carries no token"
+	}
+	text := "the upstream's answer; the request carries a token for " + e.Token.Audience
+	if len(e.Token.Scope) > 0 {
+		text += " with scope " + strings.Join(e.Token.Scope, " ")
+	}
+	if e.Token.Bound != "none" {
+		text += ", bound to the certificate"
+	}
+	return text + ", for " + span(time.Duration(e.Token.Seconds)*time.Second)
+}

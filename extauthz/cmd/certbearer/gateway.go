@@ -1,0 +1,321 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/certbearer/certbearer/envoy"
+	"github.com/certbearer/certbearer/extauthz"
+	"github.com/certbearer/certbearer/extauthz/audit"
+	"github.com/certbearer/certbearer/extauthz/config"
+	"github.com/certbearer/certbearer/extauthz/listener"
+	"github.com/certbearer/certbearer/extauthz/signer"
+	"github.com/certbearer/certbearer/extauthz/state"
+	"github.com/certbearer/certbearer/extauthz/tokens"
+	"github.com/certbearer/certbearer/policies"
+	"github.com/certbearer/certbearer/policies/dirsource"
+)
+
+// What has to be loaded before requests may come.
+const (
+	needClients = "clients"
+	needKeys    = "keys"
+)
+
+// drainDelay is the time in which whoever watches readyz or gRPC health learns
+// that we are leaving, before we stop accepting.
+const drainDelay = time.Second
+
+// gateway is a running certbearer: what `serve` starts.
+type gateway struct {
+	config    *config.Config
+	log       *slog.Logger
+	holder    state.Holder
+	source    *dirsource.Source
+	recorder  *audit.Recorder
+	metrics   *audit.Metrics
+	registry  *prometheus.Registry
+	cache     *tokens.Cache
+	readiness *listener.Readiness
+	evidence  *listener.Evidence
+	servers   []listener.Server
+	faults    faults
+
+	publishing sync.Mutex
+}
+
+// newGateway opens what a configuration names. Whatever cannot be opened is an
+// error, and then nothing is left open.
+func newGateway(ctx context.Context, c *config.Config, log *slog.Logger) (_ *gateway, err error) {
+	g := &gateway{
+		config:    c,
+		log:       log,
+		source:    dirsource.New(sourceConfig(c)),
+		registry:  prometheus.NewRegistry(),
+		readiness: listener.NewReadiness(needClients, needKeys),
+	}
+	defer func() {
+		if err != nil {
+			g.close()
+		}
+	}()
+	if g.recorder, err = audit.Open(c.Audit.To, audit.Limits{}); err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	if g.cache, err = tokens.NewCache(cacheOptions(c)); err != nil {
+		return nil, err
+	}
+	if err := g.openMetrics(); err != nil {
+		return nil, err
+	}
+	server, err := g.newServer()
+	if err != nil {
+		return nil, err
+	}
+	if err := g.listen(ctx, server); err != nil {
+		return nil, err
+	}
+	return g, g.loadKeys(ctx)
+}
+
+func (g *gateway) openMetrics() error {
+	var err error
+	g.metrics, err = audit.NewMetrics(g.registry, audit.MetricsConfig{
+		Routes:   routeNames(g.config),
+		Recorder: g.recorder,
+		Cached:   g.cache.Len,
+		Version:  version,
+		Revision: revision(),
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		g.registry.Register(collectors.NewGoCollector()),
+		g.registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})))
+}
+
+func (g *gateway) newServer() (*extauthz.Server, error) {
+	table, err := routes(g.config)
+	if err != nil {
+		return nil, err
+	}
+	authenticator, err := authenticator(g.config)
+	if err != nil {
+		return nil, err
+	}
+	return extauthz.NewServer(extauthz.Config{
+		State:                 &g.holder,
+		Routes:                table,
+		Authenticator:         authenticator,
+		Tokens:                g.cache,
+		Audit:                 g.recorder,
+		Metrics:               g.metrics,
+		Issuer:                g.config.Issuer,
+		DefaultAudience:       g.config.Audience,
+		InjectedTokenLifetime: g.config.InjectedTokenLifetime,
+		RemoveHeaders:         envoy.CertificateHeaders(),
+		InFlight:              g.config.Limits.InFlight,
+		Panicked: func(value any, stack []byte) {
+			g.log.Error("a check panicked and was refused", "panic", panicText(value), "stack", string(stack))
+		},
+	})
+}
+
+// listen opens the sockets. The one for checks comes first: it is the one whose
+// settings can be unsafe.
+func (g *gateway) listen(ctx context.Context, server *extauthz.Server) error {
+	var err error
+	g.evidence, err = listener.ListenEvidence(ctx, listener.EvidenceConfig{
+		Address:   g.config.Listen.GRPC,
+		Callers:   callers(g.config),
+		Readiness: g.readiness,
+		Events:    g.events(),
+	})
+	if err != nil {
+		return fmt.Errorf("listen.grpc: %w", err)
+	}
+	g.servers = append(g.servers, g.evidence)
+	authv3.RegisterAuthorizationServer(g.evidence, server)
+	g.metrics.SetUnauthenticated(g.evidence.Unauthenticated())
+	if err := g.listenHTTP(ctx, "listen.http", g.config.Listen.HTTP, g.publicHandler()); err != nil {
+		return err
+	}
+	return g.listenHTTP(ctx, "listen.ops", g.config.Listen.Ops, g.opsHandler())
+}
+
+func (g *gateway) events() listener.Events {
+	return listener.Events{
+		Panicked: func(p listener.Panic) {
+			g.metrics.Panicked()
+			g.log.Error("a request panicked", "where", p.Where, "panic", panicText(p.Value), "stack", string(p.Stack))
+		},
+		Reloaded: func(err error) {
+			g.metrics.Reloaded(audit.SubjectTLS, err)
+			g.logReload("the certificates of listen.grpc", err)
+		},
+	}
+}
+
+// panicText says what a panic was about without its value, which may hold what
+// a request brought. The runtime's own errors hold none of that.
+func panicText(value any) string {
+	var fault runtime.Error
+	if err, ok := value.(error); ok && errors.As(err, &fault) {
+		return fault.Error()
+	}
+	return fmt.Sprintf("a value of type %T", value)
+}
+
+// run serves until ctx ends and everything under way has finished, or something
+// fails.
+func (g *gateway) run(ctx context.Context) error {
+	if g.evidence.Unauthenticated() {
+		g.log.Warn("callers: unauthenticated: whoever can reach listen.grpc can have any client's token", "address", g.evidence.Addr().String())
+	}
+	for _, server := range g.servers {
+		g.log.Info("listening", "address", server.Addr().String())
+	}
+	serving, stopServing := context.WithCancelCause(ctx)
+	defer stopServing(nil)
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	var loops sync.WaitGroup
+	loops.Go(func() { g.cache.Run(background) })
+	loops.Go(func() {
+		if err := g.source.Run(background, g.publishClients); err != nil {
+			stopServing(err)
+		}
+	})
+	group := listener.Group{Servers: g.servers, Readiness: g.readiness, DrainDelay: g.drainDelay()}
+	err := group.Serve(serving)
+	stopBackground()
+	loops.Wait()
+	if cause := context.Cause(serving); cause != nil && ctx.Err() == nil {
+		err = errors.Join(cause, err)
+	}
+	g.log.Info("stopped")
+	return errors.Join(err, g.closeAudit())
+}
+
+// drainDelay is for callers that look at our readiness. Where Envoy finds us by
+// a socket, nobody does, and a stop need not take longer.
+func (g *gateway) drainDelay() time.Duration {
+	if g.config.Callers.Proof == config.ProofSocket {
+		return 0
+	}
+	return drainDelay
+}
+
+func (g *gateway) publish(change func(state.State) state.State) uint64 {
+	g.publishing.Lock() // so that the gauge follows the order of publications
+	defer g.publishing.Unlock()
+	generation := g.holder.Publish(change)
+	g.metrics.SetGeneration(generation)
+	return generation
+}
+
+func (g *gateway) publishClients(snapshot *policies.Snapshot, report policies.Report) {
+	g.faults.setClients(report)
+	for _, fault := range report.Faults {
+		g.log.Error("client document not in use", "fault", fault.Error())
+	}
+	for _, warning := range report.Warnings {
+		g.log.Warn("client document", "warning", warning.Error())
+	}
+	g.metrics.Reloaded(audit.SubjectClients, firstFault(report))
+	if snapshot == nil {
+		return // strict, and no set was ever good
+	}
+	generation := g.publish(func(s state.State) state.State {
+		s.Clients = snapshot
+		return s
+	})
+	g.metrics.SetClients(audit.Clients{
+		Active: snapshot.Count(policies.StatusActive),
+		Off:    snapshot.Count(policies.StatusOff),
+		Error:  snapshot.Count(policies.StatusError),
+		Faulty: len(report.Faults),
+	})
+	g.log.Info("clients loaded", "clients", snapshot.Len(), "documents", report.Documents, "faults", len(report.Faults), "generation", generation)
+	g.readiness.Lift(needClients)
+}
+
+func firstFault(report policies.Report) error {
+	if len(report.Faults) == 0 {
+		return nil
+	}
+	return &report.Faults[0]
+}
+
+// loadKeys reads the keys folder. On an error the keys in use stay.
+func (g *gateway) loadKeys(ctx context.Context) error {
+	keys, err := signer.Open(ctx, g.config.Keys.Directory, signer.Options{Generate: g.config.Keys.Generate})
+	g.faults.setKeys(err)
+	g.metrics.Reloaded(audit.SubjectKeys, err)
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	generation := g.publish(func(s state.State) state.State {
+		s.Keys = keys
+		return s
+	})
+	g.log.Info("keys loaded", "keys", len(keys.All()), "generation", generation)
+	g.readiness.Lift(needKeys)
+	return nil
+}
+
+// reload reads everything again that a file holds, but not the configuration
+// itself: that takes a restart.
+func (g *gateway) reload(ctx context.Context) {
+	g.log.Info("reloading clients, keys and the audit file")
+	g.source.Reload()
+	if err := g.loadKeys(ctx); err != nil {
+		g.log.Error("the last good keys stay in use", "error", err.Error())
+	}
+	err := g.recorder.Reopen()
+	g.metrics.Reloaded(audit.SubjectAudit, err)
+	if err != nil {
+		g.log.Error("audit file", "error", err.Error())
+	}
+}
+
+func (g *gateway) logReload(what string, err error) {
+	if err != nil {
+		g.log.Error("the last good files stay in use", "what", what, "error", err.Error())
+		return
+	}
+	g.log.Info("read again", "what", what)
+}
+
+// close frees what was opened and never served.
+func (g *gateway) close() {
+	for _, server := range g.servers {
+		if closer, ok := server.(interface{ Close() error }); ok {
+			_ = closer.Close() // the error that brought us here says more
+		}
+	}
+	if g.recorder != nil {
+		_ = g.closeAudit()
+	}
+}
+
+// auditPatience bounds the writing of the last records.
+const auditPatience = 2 * time.Second
+
+func (g *gateway) closeAudit() error {
+	ctx, cancel := context.WithTimeout(context.Background(), auditPatience)
+	defer cancel()
+	if err := g.recorder.Close(ctx); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
+}

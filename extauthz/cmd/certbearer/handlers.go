@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/certbearer/certbearer/extauthz/discovery"
+	"github.com/certbearer/certbearer/extauthz/listener"
+	"github.com/certbearer/certbearer/extauthz/signer"
+	"github.com/certbearer/certbearer/policies"
+)
+
+// jwksMaxAge is how long others may keep the key set; less where new keys are
+// published for less than twice that before they sign.
+const jwksMaxAge = 5 * time.Minute
+
+// publicHandler serves what anybody may see.
+func (g *gateway) publicHandler() http.Handler {
+	mux := http.NewServeMux()
+	keys := func() *signer.Keys { return g.holder.Load().Keys }
+	mux.Handle(discovery.JWKSPath, discovery.JWKS(keys, min(jwksMaxAge, g.config.Keys.PublishAhead/2)))
+	return mux
+}
+
+// opsHandler serves operators: probes, faults, metrics.
+func (g *gateway) opsHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]any{"live": true}) })
+	mux.HandleFunc("GET /readyz", g.readyz)
+	mux.HandleFunc("GET /healthz", g.healthz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(g.registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// readyz says whether requests should come here: 200, or 503 with the reasons.
+func (g *gateway) readyz(w http.ResponseWriter, _ *http.Request) {
+	reasons := g.readiness.Reasons()
+	status := http.StatusOK
+	if len(reasons) > 0 {
+		status = http.StatusServiceUnavailable
+	}
+	answer(w, status, map[string]any{"ready": len(reasons) == 0, "waiting_for": reasons})
+}
+
+// health is what an operator should know. Its JSON is an interface.
+type health struct {
+	// Healthy is false if something is configured that is not in use.
+	Healthy bool `json:"healthy"`
+	// CallersUnauthenticated warns: whoever reaches the socket is believed.
+	CallersUnauthenticated bool     `json:"callers_unauthenticated"`
+	Generation             uint64   `json:"generation"`
+	Clients                int      `json:"clients"`
+	Faults                 []string `json:"faults"`
+	Warnings               []string `json:"warnings"`
+}
+
+// healthz answers 200 while everything configured is in use, 500 with the
+// faults otherwise. It is for alerts: a fault does not stop us from serving what
+// was good before.
+func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
+	st := g.holder.Load()
+	h := health{
+		CallersUnauthenticated: g.evidence.Unauthenticated(),
+		Generation:             st.Generation,
+		Faults:                 g.faults.texts(),
+		Warnings:               g.faults.warnings(),
+	}
+	if st.Clients != nil {
+		h.Clients = st.Clients.Len()
+	}
+	for what, err := range map[string]error{"callers": g.evidence.Fault(), "audit": g.recorder.Fault()} {
+		if err != nil {
+			h.Faults = append(h.Faults, what+": "+err.Error())
+		}
+	}
+	h.Healthy = len(h.Faults) == 0
+	status := http.StatusOK
+	if !h.Healthy {
+		status = http.StatusInternalServerError
+	}
+	answer(w, status, h)
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // whoever asked has gone
+}
+
+// faults remembers what could not be loaded.
+type faults struct {
+	mu      sync.Mutex
+	clients policies.Report
+	keys    error
+}
+
+func (f *faults) setClients(report policies.Report) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clients = report
+}
+
+func (f *faults) setKeys(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.keys = err
+}
+
+// texts returns the faults, never nil.
+func (f *faults) texts() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := []string{}
+	if f.keys != nil {
+		out = append(out, "keys: "+f.keys.Error())
+	}
+	for _, fault := range f.clients.Faults {
+		out = append(out, "clients: "+fault.Error())
+	}
+	return out
+}
+
+func (f *faults) warnings() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := []string{}
+	for _, warning := range f.clients.Warnings {
+		out = append(out, "clients: "+warning.Error())
+	}
+	return out
+}
+
+// listenHTTP opens a listener and adds it to the servers; an empty address is
+// none.
+func (g *gateway) listenHTTP(ctx context.Context, name, address string, handler http.Handler) error {
+	if address == "" {
+		return nil
+	}
+	server, err := listener.ListenHTTP(ctx, listener.HTTPConfig{Address: address, Handler: handler, Events: g.events(), Log: g.log})
+	if err != nil {
+		return wrap(name, err)
+	}
+	g.servers = append(g.servers, server)
+	return nil
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/certbearer/certbearer/policies/decision"
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+type verifyCommand struct {
+	TrustStore string `help:"What a client's certificateTrustStore would hold, PEM." required:"" placeholder:"FILE"`
+	presentedFiles
+	Purpose  string    `help:"What the certificate is for: client authentication, or any (${enum})." enum:"client,any" default:"client"`
+	MaxDepth *uint8    `help:"The most intermediates that a path may have between the certificate and its CA." placeholder:"N"`
+	Time     time.Time `help:"Judge as of this time instead of now." placeholder:"RFC3339"`
+	JSON     bool      `name:"json" help:"Print JSON."`
+}
+
+// Help says what stands below the flags.
+func (verifyCommand) Help() string {
+	return `The certificate is judged as a client with this trust store would have it
+judged: accepted if exactly this certificate is in the store, or if signatures
+lead to it from a CA in the store. No configuration and no client is read.
+
+  certbearer verify --trust-store roots.pem --cert leaf.pem
+  certbearer verify --trust-store roots.pem --cert leaf.pem --time 2027-01-01T00:00:00Z
+
+Exit codes: 0 accepted; 1 refused; 2 could not tell.`
+}
+
+// Run judges and prints.
+func (v verifyCommand) Run(c *console) error {
+	text, err := readUpTo(v.TrustStore, truststore.MaxStoreBytes)
+	if err != nil {
+		return err
+	}
+	store, err := truststore.Parse(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", v.TrustStore, err)
+	}
+	chain, err := v.parse()
+	if err != nil {
+		return err
+	}
+	path, pinned, refusal := judgeByStore(store, chain, v.terms())
+	judgement := newJudgement(path, pinned, refusal)
+	if v.JSON {
+		err = printJSON(c.stdout, judgement)
+	} else {
+		err = judgement.print(c.stdout)
+	}
+	if err == nil && refusal != nil {
+		return no()
+	}
+	return err
+}
+
+func (v verifyCommand) terms() truststore.Terms {
+	terms := truststore.Terms{At: orNow(v.Time), AnyPurpose: v.Purpose == "any"}
+	if v.MaxDepth != nil {
+		terms.MaxCertificates = int(*v.MaxDepth) + 2 // the certificate and its CA
+	}
+	return terms
+}
+
+// judgeByStore does what policies does for an active client that names no
+// method, has no binding and shares its CAs with nobody.
+func judgeByStore(store []truststore.Entry, chain *truststore.Chain, terms truststore.Terms) (path truststore.Path, pinned bool, err error) {
+	if err := terms.CheckLeaf(chain.Leaf); err != nil {
+		return nil, false, err
+	}
+	var anchors []*truststore.Anchor
+	for _, entry := range store {
+		if entry.Thumbprint == chain.Thumbprint {
+			return truststore.Path{chain.Leaf}, true, nil
+		}
+		if entry.IsAnchor() {
+			anchors = append(anchors, truststore.NewAnchor(entry))
+		}
+	}
+	if len(anchors) == 0 {
+		return nil, false, decision.Denyf(decision.CertificateNotPinned, "trust store", "the certificate is none of the %d in it, and none of them is a CA", len(store))
+	}
+	path, err = terms.Verify(chain, anchors)
+	return path, false, err
+}
+
+// judgement is what verify prints.
+type judgement struct {
+	Accepted bool              `json:"accepted"`
+	Reason   string            `json:"reason,omitempty"`
+	Field    string            `json:"field,omitempty"`
+	Detail   string            `json:"detail,omitempty"`
+	Path     []pathCertificate `json:"path"`
+	Pinned   bool              `json:"pinned"`
+
+	refusal error
+}
+
+// pathCertificate is one certificate of a path, leaf first. Thumbprint is the
+// SHA-256 of its DER in hexadecimal, Serial is hexadecimal too.
+type pathCertificate struct {
+	Subject    string    `json:"subject"`
+	Issuer     string    `json:"issuer"`
+	Serial     string    `json:"serial"`
+	NotBefore  time.Time `json:"not_before"`
+	NotAfter   time.Time `json:"not_after"`
+	Thumbprint string    `json:"thumbprint"`
+}
+
+func newJudgement(path truststore.Path, pinned bool, refusal error) judgement {
+	j := judgement{Accepted: refusal == nil, Pinned: pinned, Path: []pathCertificate{}, refusal: refusal}
+	for _, certificate := range path {
+		j.Path = append(j.Path, newPathCertificate(certificate))
+	}
+	if refusal == nil {
+		return j
+	}
+	j.Reason = decision.ReasonOf(refusal).String()
+	j.Field, j.Detail = placeOf(refusal)
+	return j
+}
+
+// placeOf takes a refusal apart: where the fault lies, and what it is.
+func placeOf(refusal error) (field, detail string) {
+	var denial *decision.Denial
+	if !errors.As(refusal, &denial) {
+		return "", refusal.Error()
+	}
+	if denial.Cause != nil {
+		detail = denial.Cause.Error()
+	}
+	return denial.Field, detail
+}
+
+func newPathCertificate(c *x509.Certificate) pathCertificate {
+	sum := sha256.Sum256(c.Raw)
+	return pathCertificate{
+		Subject:    c.Subject.String(),
+		Issuer:     c.Issuer.String(),
+		Serial:     c.SerialNumber.Text(16),
+		NotBefore:  c.NotBefore.UTC(),
+		NotAfter:   c.NotAfter.UTC(),
+		Thumbprint: hex.EncodeToString(sum[:]),
+	}
+}
+
+func (j judgement) print(w io.Writer) error {
+	if j.refusal != nil {
+		_, err := fmt.Fprintf(w, "refused: %s\n", printable(j.refusal.Error()))
+		return err
+	}
+	how := "accepted by chain"
+	if j.Pinned {
+		how = "accepted: pinned"
+	}
+	if _, err := fmt.Fprintln(w, how); err != nil {
+		return err
+	}
+	for _, certificate := range j.Path {
+		if _, err := fmt.Fprintf(w, "  %s  sha256 %s  until %s\n", printable(orNameless(certificate.Subject)), certificate.Thumbprint, stamp(certificate.NotAfter)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func orNameless(subject string) string {
+	if subject == "" {
+		return "(no subject)"
+	}
+	return subject
+}
