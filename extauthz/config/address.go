@@ -26,7 +26,7 @@ func (d *document) listenAddress(text string) (string, error) {
 	}
 	path, err := d.filePath(path)
 	if err != nil {
-		return "", errors.New("want a path after unix:")
+		return "", errors.New("want unix:/path")
 	}
 	return unixScheme + path, nil
 }

@@ -198,7 +198,7 @@ func TestListenersAreRefused(t *testing.T) {
 		"an address with half a number":   {instead(socket, "\"300.0.0.1:80\""), `3: listen.grpc: "300.0.0.1" is no host name or IP address`},
 		"an address with a zone":          {instead(socket, "\"[fe80::1%eth0]:80\""), `3: listen.grpc: "fe80::1%eth0" is no host name or IP address`},
 		"an address with another scheme":  {instead(socket, "tcp://127.0.0.1:80"), `3: listen.grpc: want unix:/path or host:port, got "tcp://127.0.0.1:80"`},
-		"a socket without a path":         {instead(socket, "\"unix:\""), "3: listen.grpc: want a path after unix:"},
+		"a socket without a path":         {instead(socket, "\"unix:\""), "3: listen.grpc: want unix:/path"},
 		"a socket without a file":         {instead(socket, "unix:@certbearer"), "3: listen.grpc: an abstract socket has no file mode to guard it; write unix:/path"},
 		"an admin address":                {instead("{grpc", "{admin: \"127.0.0.1:9194\", grpc"), `3: listen.admin: the admin interface is not available in this version; write "" or remove the key`},
 		"two listeners at one address":    {instead("{grpc", "{http: \"unix:/run/certbearer/./extauthz.sock\", grpc"), "3: listen.http: the same address as listen.grpc"},

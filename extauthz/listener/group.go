@@ -50,7 +50,7 @@ func (g *Group) Serve(ctx context.Context) error {
 	for _, server := range g.Servers {
 		go func() { endings <- ending{server, server.Serve()} }()
 	}
-	failure, running := g.run(ctx, endings)
+	running, failure := g.run(ctx, endings)
 	errs := []error{failure, g.shutdown(ctx)}
 	for range running {
 		end := <-endings
@@ -61,12 +61,12 @@ func (g *Group) Serve(ctx context.Context) error {
 
 // run returns when it is time to shut down, with the number of servers that
 // still run.
-func (g *Group) run(ctx context.Context, endings <-chan ending) (error, int) {
+func (g *Group) run(ctx context.Context, endings <-chan ending) (int, error) {
 	running := len(g.Servers)
 	select {
 	case end := <-endings:
 		g.Readiness.Block(draining)
-		return unexpected(end), running - 1
+		return running - 1, unexpected(end)
 	case <-ctx.Done():
 	}
 	g.Readiness.Block(draining)
@@ -74,9 +74,9 @@ func (g *Group) run(ctx context.Context, endings <-chan ending) (error, int) {
 	defer delay.Stop()
 	select {
 	case end := <-endings:
-		return unexpected(end), running - 1
+		return running - 1, unexpected(end)
 	case <-delay.C:
-		return nil, running
+		return running, nil
 	}
 }
 

@@ -18,7 +18,6 @@ func (e *Evidence) options(limits GRPCLimits) []grpc.ServerOption {
 		grpc.MaxConcurrentStreams(limits.Streams),
 		grpc.MaxHeaderListSize(limits.HeaderBytes),
 		grpc.ConnectionTimeout(limits.ConnectionTimeout),
-		grpc.SharedWriteBuffer(true),
 		// Envoy keeps its connections without requests and pings them.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
 			MinTime: limits.PingInterval, PermitWithoutStream: true,

