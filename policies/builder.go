@@ -14,8 +14,13 @@ type Builder struct {
 	pins      *tableEditor[Thumbprint, *Client]
 	contested *tableEditor[Thumbprint, []*Client]
 	authority *tableEditor[[32]byte, *authority]
-	named     *tableEditor[string, []*authority]
+	named     *tableEditor[[32]byte, [][32]byte]
 	bound     *tableEditor[[32]byte, []*Client]
+
+	// What this Builder has made itself it may write to: copying a list once
+	// for each of its members would make a large folder of like CAs slow.
+	ownAuthority map[[32]byte]bool
+	ownNamed     map[[32]byte]bool
 }
 
 // Edit begins a Builder; s stays as it is.
@@ -28,6 +33,9 @@ func (s *Snapshot) Edit() *Builder {
 		authority: edit(&s.authority),
 		named:     edit(&s.named),
 		bound:     edit(&s.bound),
+
+		ownAuthority: make(map[[32]byte]bool),
+		ownNamed:     make(map[[32]byte]bool),
 	}
 }
 
@@ -133,7 +141,7 @@ func (b *Builder) hold(c *Client) {
 				b.bind(boundKey(anchor.ID, binding.Key()), c)
 			}
 		}
-		b.setAuthority(held, anchor)
+		b.setAuthority(held)
 	}
 	if len(anchors) > 0 {
 		more := *c.more
@@ -156,37 +164,69 @@ func (b *Builder) release(c *Client) {
 				b.unbind(boundKey(anchor.ID, binding.Key()), c)
 			}
 		}
-		b.setAuthority(held, anchor)
+		b.setAuthority(held)
 	}
 }
 
-// held returns a copy, to be changed, of what is known of the anchor's CA.
+// held returns what is known of the anchor's CA, to be changed.
 func (b *Builder) held(anchor *truststore.Anchor) *authority {
 	current, found := b.authority.get(anchor.ID)
-	if !found {
-		return &authority{id: anchor.ID}
+	if found && b.ownAuthority[anchor.ID] {
+		return current
 	}
-	next := *current
-	next.unbound = slices.Clone(current.unbound)
-	next.anchors = slices.Clone(current.anchors)
-	return &next
+	next := &authority{id: anchor.ID}
+	if found {
+		*next = *current
+		next.unbound = slices.Clone(current.unbound)
+		next.anchors = slices.Clone(current.anchors)
+	}
+	b.ownAuthority[anchor.ID] = true
+	return next
 }
 
-func (b *Builder) setAuthority(next *authority, anchor *truststore.Anchor) {
-	subject := string(anchor.Certificate.RawSubject)
-	named, _ := b.named.get(subject)
-	rest := slices.DeleteFunc(slices.Clone(named), func(other *authority) bool { return other.id == next.id })
+// setAuthority enters the CA, or takes it out if nobody trusts it any more.
+func (b *Builder) setAuthority(next *authority) {
+	names := next.findableAs()
+	for _, name := range next.names {
+		if !slices.Contains(names, name) {
+			b.unname(name, next.id)
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(next.names, name) {
+			b.name(name, next.id)
+		}
+	}
+	next.names = names
 	if len(next.anchors) == 0 {
 		b.authority.remove(next.id)
-	} else {
-		b.authority.set(next.id, next)
-		rest = append(rest, next)
-	}
-	if len(rest) == 0 {
-		b.named.remove(subject)
+		delete(b.ownAuthority, next.id)
 		return
 	}
-	b.named.set(subject, rest)
+	b.authority.set(next.id, next)
+}
+
+func (b *Builder) name(name, id [32]byte) {
+	b.named.set(name, append(b.ownedNames(name), id))
+}
+
+func (b *Builder) unname(name, id [32]byte) {
+	rest := slices.DeleteFunc(b.ownedNames(name), func(other [32]byte) bool { return other == id })
+	if len(rest) == 0 {
+		b.named.remove(name)
+		delete(b.ownNamed, name)
+		return
+	}
+	b.named.set(name, rest)
+}
+
+func (b *Builder) ownedNames(name [32]byte) [][32]byte {
+	ids, _ := b.named.get(name)
+	if b.ownNamed[name] {
+		return ids
+	}
+	b.ownNamed[name] = true
+	return slices.Clone(ids)
 }
 
 // take counts one more client for the certificate and returns the one that all

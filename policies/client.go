@@ -139,27 +139,28 @@ func (c *Client) Audience() []string { return slices.Clone(c.extra().audience) }
 // AccessTokenLifetime returns how long a token of the token endpoint lives.
 func (c *Client) AccessTokenLifetime() time.Duration { return time.Duration(c.lifetime) * time.Second }
 
-// NarrowScope returns the scopes for a request that may have those of the
-// route: the route's, as far as they are the client's; where the route names
-// none, the client's default. A client without any scope narrows nothing: then
-// the route alone decides.
+// NarrowScope returns the scopes of a token for a route: the route's, as far as
+// they are the client's; where the route names none, the client's default. A
+// client without scopes has none.
 func (c *Client) NarrowScope(route []string) []string {
 	extra := c.extra()
 	if len(route) == 0 {
 		return extra.defaultScope
 	}
-	most := extra.scope
-	if len(most) == 0 {
-		most = extra.defaultScope
-	}
-	if len(most) == 0 {
-		return route
-	}
 	var narrowed []string
 	for _, scope := range route {
-		if slices.Contains(most, scope) {
+		if slices.Contains(extra.scope, scope) || slices.Contains(extra.defaultScope, scope) {
 			narrowed = append(narrowed, scope)
 		}
 	}
 	return narrowed
+}
+
+// MayHave reports whether the client may have tokens for the audience: one of
+// its own, or, where it lists none, the configured default.
+func (c *Client) MayHave(audience, byDefault string) bool {
+	if own := c.extra().audience; len(own) > 0 {
+		return slices.Contains(own, audience)
+	}
+	return audience == byDefault
 }

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,7 +86,8 @@ func ParseFile(name string, data []byte) ([]Document, error) {
 	}
 	documents := make([]Document, len(raws))
 	for i, raw := range raws {
-		documents[i] = parseDocument(name, i+1, len(raws) == 1 && err == nil, raw)
+		alone := len(raws) == 1 && (err == nil || raw.fault != nil)
+		documents[i] = parseDocument(name, i+1, alone, raw)
 	}
 	return documents, err
 }
@@ -102,12 +104,14 @@ type rawDocument struct {
 type member struct {
 	name  string
 	line  int
+	from  int // the line on which the value begins, of JSON only
 	value json.RawMessage
 }
 
 // reader turns the members of one document into a Client.
 type reader struct {
 	doc        Document
+	idGiven    bool // even if it is no good
 	method     AuthMethod
 	binding    truststore.Binding
 	bindingSet bool
@@ -132,8 +136,8 @@ func parseDocument(file string, number int, alone bool, raw rawDocument) Documen
 			}
 		}
 	}
-	if r.doc.ID == "" && alone {
-		r.doc.ID = idOfFile(file)
+	if alone && !r.idGiven {
+		fault = cmp.Or(fault, r.nameByFile(file))
 	}
 	if fault == nil {
 		fault = r.complete(resourceType)
@@ -163,16 +167,37 @@ func (d *Document) place(file string, number, line int, fault *Fault) {
 
 func fieldOf(member, inner string) string {
 	if inner == "" {
-		return member
+		return shownName(member)
 	}
-	return member + "." + inner
+	return shownName(member) + "." + shownName(inner)
 }
 
-// idOfFile is the client_id of a lone document without one. A name that is no
-// id is found by complete.
-func idOfFile(file string) string {
+// shownName returns a field's name if it has the form of one. What else stands
+// in a name's place may be anything, a secret or a line break included, and the
+// line says where it is.
+func shownName(name string) string {
+	word := strings.TrimPrefix(name, "_")
+	for _, c := range []byte(word) {
+		if ('a' > c || c > 'z') && ('A' > c || c > 'Z') && ('0' > c || c > '9') {
+			return "a field"
+		}
+	}
+	if word == "" || len(word) > 64 {
+		return "a field"
+	}
+	return name
+}
+
+// nameByFile takes the client_id of a lone document without one from the
+// file's name.
+func (r *reader) nameByFile(file string) *Fault {
 	base := path.Base(file)
-	return strings.TrimSuffix(base, path.Ext(base))
+	id := strings.TrimSuffix(base, path.Ext(base))
+	if !ValidID(id) {
+		return &Fault{Field: "id", Problem: "is missing, and the file's name is no client id: 1 to 64 of A-Z a-z 0-9 . -"}
+	}
+	r.doc.ID = id
+	return nil
 }
 
 // read takes one member. The returned Fault has only Field, of what lies
@@ -210,12 +235,13 @@ func (r *reader) read(m member) *Fault {
 }
 
 func (r *reader) readID(value json.RawMessage) *Fault {
+	r.idGiven = true
 	var id string
 	if fault := readText(value, &id); fault != nil {
 		return fault
 	}
 	if !ValidID(id) {
-		return &Fault{Problem: fmt.Sprintf("%.80q is no client id: 1 to 64 of A-Z a-z 0-9 . -", id)}
+		return &Fault{Problem: "is no client id: 1 to 64 of A-Z a-z 0-9 . -"}
 	}
 	r.doc.ID = id
 	return nil
@@ -246,7 +272,7 @@ func (r *reader) readStatus(value json.RawMessage) *Fault {
 			return nil
 		}
 	}
-	return &Fault{Problem: fmt.Sprintf("%.40q is none of active, off, error", code)}
+	return &Fault{Problem: "is none of active, off, error"}
 }
 
 func (r *reader) readTrustStore(m member) *Fault {
@@ -273,14 +299,14 @@ func (r *reader) readMethod(value json.RawMessage) *Fault {
 			return nil
 		}
 	}
-	return &Fault{Problem: fmt.Sprintf("%.60q is none of self_signed_tls_client_auth, tls_client_auth", method)}
+	return &Fault{Problem: "is none of self_signed_tls_client_auth, tls_client_auth"}
 }
 
 // readBinding holds to RFC 8705 2.1.2: exactly one of the five.
 func (r *reader) readBinding(value json.RawMessage) *Fault {
-	members, err := splitObject(value)
-	if err != nil {
-		return &Fault{Problem: "is not an object with one of subjectDn, sanDns, sanUri, sanIp, sanEmail"}
+	members, fault := splitObject(value, 0)
+	if fault != nil {
+		return fault
 	}
 	for _, m := range members {
 		kind := bindingKind(m.name)
@@ -340,7 +366,7 @@ func readMode(value json.RawMessage) *Fault {
 	case "shadow":
 		return &Fault{Problem: "shadow is not available in this version: the client would be enforced"}
 	}
-	return &Fault{Problem: fmt.Sprintf("%.40q is none of enforce, shadow", mode)}
+	return &Fault{Problem: "is none of enforce, shadow"}
 }
 
 // complete checks what no single member shows.
@@ -350,15 +376,13 @@ func (r *reader) complete(resourceType bool) *Fault {
 		return &Fault{Field: "resourceType", Problem: "is missing: a document is a ClientApplication"}
 	case r.doc.ID == "":
 		return &Fault{Field: "id", Problem: "is missing: only a document alone in its file takes the file's name"}
-	case !ValidID(r.doc.ID):
-		return &Fault{Field: "id", Problem: fmt.Sprintf("is missing, and the file's name %.80q is no client id: 1 to 64 of A-Z a-z 0-9 . -", r.doc.ID)}
 	case r.method == TLSClientAuth && !r.bindingSet:
 		return &Fault{Field: "tlsClientAuth", Problem: "is missing: tls_client_auth binds the client to a subject (RFC 8705 2.1.2)"}
 	case r.method == SelfSignedTLSClientAuth && r.bindingSet:
 		return &Fault{Field: "tlsClientAuth", Problem: "has no meaning with self_signed_tls_client_auth, which accepts pinned certificates only"}
 	}
-	if extra := beyond(r.defaults, r.scope); len(r.scope) > 0 && extra != "" {
-		return &Fault{Field: "defaultScope", Problem: fmt.Sprintf("%q is not in scope", extra)}
+	if extra := beyond(r.defaults, r.scope); len(r.scope) > 0 && extra >= 0 {
+		return &Fault{Field: "defaultScope", Problem: fmt.Sprintf("value %d is not in scope", extra+1)}
 	}
 	if !r.doc.HasStatus {
 		r.doc.Status = StatusActive
@@ -366,13 +390,9 @@ func (r *reader) complete(resourceType bool) *Fault {
 	return nil
 }
 
-func beyond(asked, most []string) string {
-	for _, scope := range asked {
-		if !slices.Contains(most, scope) {
-			return scope
-		}
-	}
-	return ""
+// beyond returns the index of the first scope asked that is not in most, or -1.
+func beyond(asked, most []string) int {
+	return slices.IndexFunc(asked, func(scope string) bool { return !slices.Contains(most, scope) })
 }
 
 // client makes the record of a document without faults.
@@ -409,7 +429,7 @@ func expectText(value json.RawMessage, want string) *Fault {
 		return fault
 	}
 	if text != want {
-		return &Fault{Problem: fmt.Sprintf("%.60q where %q is expected", text, want)}
+		return &Fault{Problem: fmt.Sprintf("is not %s", want)}
 	}
 	return nil
 }

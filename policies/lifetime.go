@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -14,12 +15,14 @@ const (
 	MaxAccessTokenLifetime     = 24 * time.Hour
 )
 
+var errLifetimeForm = errors.New("does not have the form 3600s, 60m or 1h")
+
 // parseLifetime reads Medplum's form `^[0-9]+[smhdwy]$`. What is longer than a
 // day becomes a day, with a warning; what is shorter than a minute is an
 // error. The digits may be any number: none overflows into a short time.
 func parseLifetime(text string) (lifetime time.Duration, warning string, err error) {
 	if len(text) < 2 || len(text) > 64 {
-		return 0, "", fmt.Errorf("%.64q does not have the form 3600s, 60m or 1h", text)
+		return 0, "", errLifetimeForm
 	}
 	digits, unit := text[:len(text)-1], unitOf(text[len(text)-1])
 	for _, digit := range digits {
@@ -28,7 +31,7 @@ func parseLifetime(text string) (lifetime time.Duration, warning string, err err
 		}
 	}
 	if unit == 0 {
-		return 0, "", fmt.Errorf("%.64q does not have the form 3600s, 60m or 1h", text)
+		return 0, "", errLifetimeForm
 	}
 	count, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil || count > uint64(MaxAccessTokenLifetime/unit) {

@@ -22,8 +22,8 @@ func readForeign(m member) *Fault {
 		}
 		return nil
 	case "identityProvider", "signInForm", "meta", "text":
-		if _, err := splitObject(m.value); err != nil {
-			return &Fault{Problem: "is not an object"}
+		if _, fault := splitObject(m.value, m.from); fault != nil {
+			return &Fault{Problem: "is not an object whose members each stand once"}
 		}
 		return nil
 	case "contained", "extension", "modifierExtension":

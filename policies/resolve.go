@@ -1,7 +1,7 @@
 package policies
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/x509"
 	"slices"
 	"strings"
@@ -149,15 +149,14 @@ func (c *candidates) only(proving []*authority) (*Client, error) {
 const maxNamed = 5
 
 func names(clients []*Client) string {
-	var ids []string
-	for _, client := range clients {
-		if len(ids) == maxNamed {
-			ids = append(ids, "others")
-			break
-		}
-		ids = append(ids, client.id)
+	ids := make([]string, len(clients))
+	for i, client := range clients {
+		ids[i] = client.id
 	}
 	slices.Sort(ids)
+	if len(ids) > maxNamed {
+		ids = append(ids[:maxNamed], "others")
+	}
 	return strings.Join(ids, ", ")
 }
 
@@ -184,31 +183,29 @@ func (s *Snapshot) provingAuthorities(chain *truststore.Chain) ([]*authority, er
 	return proving, nil
 }
 
-// signer returns the CA whose key signed the certificate. Many CAs may have one
-// name ("CN=Root CA" is popular); the one whose key identifier the certificate
-// gives is tried first, and no two keys make one signature.
+// signer returns the CA whose key signed the certificate, nil if none did.
 func (s *Snapshot) signer(chain *truststore.Chain, certificate *x509.Certificate) (*authority, error) {
-	named, _ := s.named.get(string(certificate.RawIssuer))
-	for _, likely := range []bool{true, false} {
-		for _, authority := range named {
-			anchor := authority.anchors[0].Anchor
-			if likely != namesKey(certificate, anchor.Certificate) {
-				continue
-			}
-			signed, err := chain.Signed(anchor, certificate)
-			if err != nil && (certificate == chain.Leaf || decision.ReasonOf(err) == decision.PathTooComplex) {
-				return nil, err
-			}
-			if signed {
-				return authority, nil
-			}
+	if s.manyNamed(certificate) && chain.SelfSigned(certificate) {
+		return nil, nil // nobody else's: it need not be tried on all of them
+	}
+	var weak error
+	for id := range s.likelySigners(certificate) {
+		authority, found := s.authority.get(id)
+		if !found {
+			continue
 		}
+		signed, err := chain.Signed(authority.anchors[0].Anchor, certificate)
+		if decision.ReasonOf(err) == decision.PathTooComplex {
+			return nil, err
+		}
+		if signed {
+			return authority, nil // no two keys make one signature
+		}
+		// A weak CA of the same name is no reason not to ask the next.
+		weak = cmp.Or(weak, err)
+	}
+	if certificate == chain.Leaf {
+		return nil, weak
 	}
 	return nil, nil
-}
-
-// namesKey reports whether the certificate's authorityKeyIdentifier is the
-// issuer's subjectKeyIdentifier.
-func namesKey(certificate, issuer *x509.Certificate) bool {
-	return len(issuer.SubjectKeyId) > 0 && bytes.Equal(certificate.AuthorityKeyId, issuer.SubjectKeyId)
 }

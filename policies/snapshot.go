@@ -16,7 +16,7 @@ type Snapshot struct {
 	pins      table[Thumbprint, *Client]
 	contested table[Thumbprint, []*Client] // pins of more than one client
 	authority table[[32]byte, *authority]  // by truststore.Anchor.ID
-	named     table[string, []*authority]  // by raw subject
+	named     table[[32]byte, [][32]byte]  // authorities by name, and by name and key identifier
 	bound     table[[32]byte, []*Client]   // by authority and subject
 	byStatus  [3]int
 
@@ -26,8 +26,9 @@ type Snapshot struct {
 // authority is one CA, by name and key, and who trusts it. Immutable.
 type authority struct {
 	id      [32]byte
-	holders int       // clients that have it as an anchor
-	unbound []*Client // those of them that bind no subject
+	holders int        // clients that have it as an anchor
+	unbound []*Client  // those of them that bind no subject
+	names   [][32]byte // under which it is in Snapshot.named
 	// anchors are the certificates under which clients hold it: one, or more
 	// while a renewed one spreads. Records share them.
 	anchors []heldAnchor
@@ -52,7 +53,7 @@ func Empty(options Options) *Snapshot {
 		pins:               table[Thumbprint, *Client]{shard: shardOfHash},
 		contested:          table[Thumbprint, []*Client]{shard: shardOfHash},
 		authority:          table[[32]byte, *authority]{shard: shardOfHash},
-		named:              table[string, []*authority]{shard: shardOfText},
+		named:              table[[32]byte, [][32]byte]{shard: shardOfHash},
 		bound:              table[[32]byte, []*Client]{shard: shardOfHash},
 		allowSharedAnchors: options.AllowSharedAnchors,
 	}

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,8 +22,9 @@ type jsonSplitter struct {
 	line    int
 }
 
-func newJSONSplitter(text []byte) *jsonSplitter {
-	return &jsonSplitter{dec: json.NewDecoder(bytes.NewReader(text)), text: text, line: 1}
+// newJSONSplitter reads a text that begins on the given line of its file.
+func newJSONSplitter(text []byte, line int) *jsonSplitter {
+	return &jsonSplitter{dec: json.NewDecoder(bytes.NewReader(text)), text: text, line: line}
 }
 
 // here returns the line up to which the decoder has read.
@@ -36,7 +38,7 @@ func (s *jsonSplitter) here() int {
 // splitJSON returns the documents of a file, and with a broken file those
 // before the break; the last of them is then as far as it could be read.
 func splitJSON(file string, data []byte) ([]rawDocument, error) {
-	s := newJSONSplitter(data)
+	s := newJSONSplitter(data, 1)
 	var out []rawDocument
 	for {
 		token, err := s.dec.Token()
@@ -116,12 +118,12 @@ func (s *jsonSplitter) object() (members []member, fault *Fault, err error) {
 		}
 		name, _ := token.(string)
 		m := member{name: name, line: s.here()}
-		if err := s.dec.Decode(&m.value); err != nil {
+		if m.value, m.from, err = s.value(); err != nil {
 			return members, fault, err
 		}
 		switch {
 		case names[name]:
-			fault = &Fault{Line: m.line, Field: name, Problem: "stands twice"}
+			fault = &Fault{Line: m.line, Field: shownName(name), Problem: "stands twice"}
 		case len(members) == maxMembers:
 			fault = &Fault{Line: m.line, Problem: fmt.Sprintf("has more than %d members", maxMembers)}
 		default:
@@ -133,20 +135,26 @@ func (s *jsonSplitter) object() (members []member, fault *Fault, err error) {
 	return members, fault, err
 }
 
-// splitObject reads a value that is an object on its own.
-func splitObject(value json.RawMessage) ([]member, error) {
-	s := newJSONSplitter(value)
+// value reads the next value and the line on which it begins.
+func (s *jsonSplitter) value() (value json.RawMessage, line int, err error) {
+	if err := s.dec.Decode(&value); err != nil {
+		return nil, 0, err
+	}
+	return value, s.here() - bytes.Count(value, []byte("\n")), nil
+}
+
+// splitObject reads a value that is an object on its own and begins on the
+// given line. With a fault it returns the members that could be read.
+func splitObject(value json.RawMessage, line int) ([]member, *Fault) {
+	s := newJSONSplitter(value, line)
 	if token, err := s.dec.Token(); err != nil || token != json.Delim('{') {
-		return nil, errNotObject
+		return nil, &Fault{Line: line, Problem: errNotObject.Error()}
 	}
 	members, fault, err := s.object()
 	if err != nil {
-		return nil, err
+		return members, &Fault{Line: line, Problem: errNotObject.Error()}
 	}
-	if fault != nil {
-		return nil, fault
-	}
-	return members, nil
+	return members, fault
 }
 
 func isBundle(members []member) bool {
@@ -159,30 +167,42 @@ func isBundle(members []member) bool {
 }
 
 // appendBundle takes entry[].resource of a FHIR Bundle (searchset, collection
-// or batch: how they came together says nothing about them). Lines are those
-// of the Bundle.
+// or batch: how they came together says nothing about them).
 func appendBundle(out []rawDocument, bundle rawDocument) ([]rawDocument, error) {
+	if bundle.fault != nil {
+		return out, fmt.Errorf("a Bundle in which %s %s", cmp.Or(bundle.fault.Field, "an object"), bundle.fault.Problem)
+	}
 	for _, m := range bundle.members {
 		if m.name != "entry" {
 			continue
 		}
-		var entries []struct {
-			Resource json.RawMessage `json:"resource"`
-		}
-		if json.Unmarshal(m.value, &entries) != nil {
+		s := newJSONSplitter(m.value, m.from)
+		if opening, err := s.dec.Token(); err != nil || opening != json.Delim('[') {
 			return out, errors.New("the entry of a Bundle is not a list")
 		}
-		for _, entry := range entries {
-			raw := rawDocument{line: m.line}
-			var err error
-			if raw.members, err = splitObject(entry.Resource); err != nil {
-				raw.fault = &Fault{Line: m.line, Problem: "the resource of a Bundle's entry: " + err.Error()}
+		for s.dec.More() {
+			value, line, err := s.value()
+			if err != nil {
+				return out, err
 			}
-			for i := range raw.members {
-				raw.members[i].line += m.line - 1
-			}
-			out = append(out, raw)
+			out = append(out, resourceOf(value, line))
 		}
 	}
 	return out, nil
+}
+
+// resourceOf reads the document in an entry of a Bundle.
+func resourceOf(entry json.RawMessage, line int) rawDocument {
+	members, fault := splitObject(entry, line)
+	for _, m := range members {
+		if m.name != "resource" {
+			continue
+		}
+		inner, innerFault := splitObject(m.value, m.from)
+		return rawDocument{line: m.from, members: inner, fault: cmp.Or(fault, innerFault)}
+	}
+	if fault == nil {
+		fault = &Fault{Line: line, Field: "resource", Problem: "is missing in the entry of the Bundle"}
+	}
+	return rawDocument{line: line, fault: fault}
 }

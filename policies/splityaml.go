@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -34,13 +35,24 @@ func splitYAML(file string, data []byte) ([]rawDocument, error) {
 			return out, nil
 		}
 		if err != nil {
-			return out, &Fault{File: file, Problem: "not YAML: " + err.Error()}
+			return out, yamlFault(file, err)
 		}
 		if len(node.Content) == 0 || isNull(node.Content[0]) {
 			continue // nothing but comments between two separators
 		}
 		out = append(out, yamlDocument(node.Content[0]))
 	}
+}
+
+// yamlFault keeps the words of a syntax error and its line. One of the errors
+// quotes the input: a plain value that begins with an asterisk, which is an
+// alias to YAML and may have been meant as a secret.
+func yamlFault(file string, err error) *Fault {
+	problem := strings.TrimPrefix(err.Error(), "yaml: ")
+	if strings.HasPrefix(problem, "unknown anchor") {
+		problem = "an alias without an anchor: a value that begins with * stands in quotes"
+	}
+	return &Fault{File: file, Problem: "not YAML: " + problem}
 }
 
 func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null" }
@@ -68,7 +80,7 @@ func yamlDocument(node *yaml.Node) rawDocument {
 		names[m.name] = true
 		if err != nil {
 			if raw.fault == nil {
-				raw.fault = &Fault{Line: key.Line, Field: m.name, Problem: err.Error()}
+				raw.fault = &Fault{Line: key.Line, Field: shownName(m.name), Problem: err.Error()}
 			}
 			continue
 		}
@@ -109,7 +121,7 @@ func scalarJSON(node *yaml.Node) (json.RawMessage, error) {
 	case "!!str", "!!timestamp":
 		return json.Marshal(node.Value)
 	}
-	return nil, fmt.Errorf("has the YAML tag %.40s", node.Tag)
+	return nil, errors.New("has a YAML tag that documents do not use: a value that begins with ! stands in quotes")
 }
 
 func sequenceJSON(node *yaml.Node, depth int) (json.RawMessage, error) {

@@ -102,6 +102,9 @@ const (
 	// SubjectMismatch: the chain is good but the certificate is not the subject the client is bound to.
 	SubjectMismatch
 
+	// AudienceNotAllowed: the client may not have tokens for the route's audience.
+	AudienceNotAllowed
+
 	// NotReady: clients or keys have not been loaded yet.
 	NotReady
 	// Overloaded: more checks at once than configured.
@@ -156,6 +159,7 @@ var reasonTexts = [reasonCount]string{
 	PathExpired:                 "path_expired",
 	PathTooComplex:              "path_too_complex",
 	SubjectMismatch:             "subject_mismatch",
+	AudienceNotAllowed:          "audience_not_allowed",
 	NotReady:                    "not_ready",
 	Overloaded:                  "overloaded",
 	SigningKeyMissing:           "signing_key_missing",

@@ -55,6 +55,11 @@ func (c *Chain) Signed(anchor *Anchor, certificate *x509.Certificate) (bool, err
 	return c.signed(anchor.Certificate, certificate)
 }
 
+// SelfSigned reports whether the certificate's own key made its signature.
+func (c *Chain) SelfSigned(certificate *x509.Certificate) bool {
+	return c.check(certificate, certificate) == nil
+}
+
 func (c *Chain) signed(issuer, subject *x509.Certificate) (bool, error) {
 	err := c.check(issuer, subject)
 	if decision.ReasonOf(err) == decision.PathNotFound {

@@ -88,14 +88,24 @@ func attributeType(written string) (oid string, known bool) {
 		return "2.5.4.11", true
 	case "TITLE":
 		return "2.5.4.12", true
+	case "DESCRIPTION":
+		return "2.5.4.13", true
 	case "BUSINESSCATEGORY":
 		return "2.5.4.15", true
 	case "POSTALCODE":
 		return "2.5.4.17", true
+	case "NAME":
+		return "2.5.4.41", true
 	case "GN", "GIVENNAME":
 		return "2.5.4.42", true
+	case "INITIALS":
+		return "2.5.4.43", true
+	case "GENERATIONQUALIFIER":
+		return "2.5.4.44", true
 	case "DNQUALIFIER":
 		return "2.5.4.46", true
+	case "PSEUDONYM":
+		return "2.5.4.65", true
 	case "ORGANIZATIONIDENTIFIER":
 		return "2.5.4.97", true
 	case "UID":
@@ -104,6 +114,12 @@ func attributeType(written string) (oid string, known bool) {
 		return "0.9.2342.19200300.100.1.25", true
 	case "EMAILADDRESS", "E":
 		return "1.2.840.113549.1.9.1", true
+	case "JURISDICTIONL":
+		return "1.3.6.1.4.1.311.60.2.1.1", true
+	case "JURISDICTIONST":
+		return "1.3.6.1.4.1.311.60.2.1.2", true
+	case "JURISDICTIONC":
+		return "1.3.6.1.4.1.311.60.2.1.3", true
 	}
 	return written, isOID(written)
 }
@@ -196,10 +212,13 @@ func parseName(written string) (name, error) {
 	if strings.HasPrefix(written, "/") {
 		return nil, errors.New(`the name begins with "/": write it as RFC 4514 does, for instance CN=client,O=Example`)
 	}
-	p := nameParser{rest: strings.TrimSpace(written)}
+	// A line end is the editor's; spaces are the parser's, for the last one may
+	// be escaped.
+	text := strings.TrimRight(written, "\r\n")
+	p := nameParser{rest: strings.TrimLeft(text, " ")}
 	out, err := p.name()
 	if err != nil {
-		return nil, fmt.Errorf("at byte %d: %w", len(written)-len(p.rest), err)
+		return nil, fmt.Errorf("at byte %d: %w", len(text)-len(p.rest), err)
 	}
 	slices.Reverse(out)
 	return out, nil
@@ -246,7 +265,7 @@ func (p *nameParser) attribute() (attribute, error) {
 	}
 	oid, known := attributeType(written)
 	if !known {
-		return attribute{}, fmt.Errorf("attribute type %q is not known: write its OID", written)
+		return attribute{}, errors.New("the attribute type is not known: write its OID")
 	}
 	p.rest = strings.TrimLeft(rest, " ")
 	a := attribute{kind: oid, text: true}

@@ -36,8 +36,7 @@ type Entry struct {
 func (e Entry) IsAnchor() bool { return isIssuer(e.Certificate) }
 
 func isIssuer(c *x509.Certificate) bool {
-	return c.BasicConstraintsValid && c.IsCA &&
-		(c.KeyUsage == 0 || c.KeyUsage&x509.KeyUsageCertSign != 0)
+	return c.BasicConstraintsValid && c.IsCA && allows(c, x509.KeyUsageCertSign)
 }
 
 // BlockError says which PEM block of a store is at fault. It never holds the

@@ -28,23 +28,7 @@ func (p Path) Until() time.Time {
 // CheckLeaf. Of the intermediates only those that an anchor's signatures reach
 // are used.
 func Verify(chain *Chain, anchors []*Anchor, at time.Time) (Path, error) {
-	if isCA(chain.Leaf) {
-		return nil, decision.Denyf(decision.CertificateIsCA, describe(chain.Leaf), "a CA certificate is accepted only where it is pinned")
-	}
-	roots, intermediates, err := provenPools(chain, anchors)
-	if err != nil {
-		return nil, err
-	}
-	paths, err := chain.Leaf.Verify(x509.VerifyOptions{
-		Roots:         roots,
-		Intermediates: intermediates,
-		CurrentTime:   at,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
-	if err != nil {
-		return nil, classify(err)
-	}
-	return strongest(paths)
+	return Terms{At: at}.Verify(chain, anchors)
 }
 
 // isCA is about what the certificate claims, not whether it may issue: a leaf
