@@ -29,6 +29,21 @@ func (e *element) has(k key) bool { return e.found[k] != 0 }
 // named reports whether the element holds text from alternative names.
 func (e *element) named() bool { return e.has(keyURI) || e.has(keyDNS) }
 
+// proxyNames reports another By in the run of them with which the element
+// begins. Envoy 1.40 writes one for each URI name of its own certificate, before
+// anything that the client chose; anywhere else a second By is not Envoy's.
+func (e *element) proxyNames(k key) bool {
+	if k != keyBy {
+		return false
+	}
+	for other, pair := range e.found {
+		if pair != 0 && key(other) != keyBy {
+			return false
+		}
+	}
+	return true
+}
+
 // at is the place of a pair, or of the element where the key is absent.
 func (e *element) at(k key) field { return field{element: e.position, pair: e.found[k]} }
 
@@ -84,7 +99,7 @@ func (e *element) parse(s *scanner) (more bool, err error) {
 // Evidence there is refused, wherever it may really come from.
 func (e *element) add(p pair, at int) error {
 	where := field{element: e.position, pair: at}
-	if e.has(p.key) && !p.key.repeats() {
+	if e.has(p.key) && !p.key.repeats() && !e.proxyNames(p.key) {
 		return decision.Denyf(decision.XFCCDuplicateField, where.String(), "%s stands at pair %d already",
 			lowerKeys[p.key], e.found[p.key])
 	}

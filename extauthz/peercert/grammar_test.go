@@ -92,3 +92,20 @@ func TestAFieldThatStandsOnceMayNotStandTwice(t *testing.T) {
 		})
 	}
 }
+
+// Envoy 1.40 writes a By for each URI name of its own certificate (measured).
+func TestAProxyWithTwoURINamesIsUnderstood(t *testing.T) {
+	p := newPKI(t, testca.Template{})
+	rest := "Hash=" + hash(p.leaf) + `;Cert="` + p.leaf.URLEncodedPEM() + `"`
+	for name, value := range map[string]string{
+		"two":   "By=spiffe://a/one;By=spiffe://a/two;" + rest,
+		"three": "By=spiffe://a/one;By=spiffe://a/two;By=;" + rest,
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantEvidence(t, newReader(t, peercert.XFCC, 0), presented("", value), p.leaf)
+			wantEvidence(t, newReader(t, peercert.Peer, 0), presented(p.leaf.URLEncodedPEM(), value), p.leaf)
+		})
+	}
+	wantRefusal(t, newReader(t, peercert.XFCC, 0), presented("", "By=spiffe://a/one;Hash="+hash(p.leaf)+";By=spiffe://a/two"),
+		refusal{decision.XFCCDuplicateField, header + " element 1 pair 3"})
+}
