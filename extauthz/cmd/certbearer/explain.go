@@ -83,10 +83,10 @@ func loadClients(c *console, settings *config.Config) (*policies.Snapshot, error
 		return nil, err
 	}
 	if clients == nil {
-		return nil, fmt.Errorf("with clients.strict no document counts while %d have faults: certbearer clients check names them", len(report.Faults))
+		return nil, fmt.Errorf("with clients.strict no document counts while there are faults, here %d: certbearer clients check names them", len(report.Faults))
 	}
 	if len(report.Faults) > 0 {
-		fmt.Fprintf(c.stderr, "certbearer: %d client documents have faults, which a running server may still have a good version of: certbearer clients check names them\n", len(report.Faults))
+		fmt.Fprintf(c.stderr, "certbearer: %s in client documents, of which a running server may still have good versions: certbearer clients check names them\n", counted(len(report.Faults), "fault"))
 	}
 	return clients, nil
 }

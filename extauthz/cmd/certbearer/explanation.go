@@ -8,6 +8,7 @@ import (
 
 	"github.com/certbearer/certbearer/extauthz"
 	"github.com/certbearer/certbearer/extauthz/config"
+	"github.com/certbearer/certbearer/extauthz/tokens"
 	"github.com/certbearer/certbearer/policies/decision"
 )
 
@@ -31,7 +32,7 @@ type explanation struct {
 type expectedToken struct {
 	Audience string   `json:"audience"`
 	Scope    []string `json:"scope,omitempty"`
-	Bound    string   `json:"bound"` // cnf or none
+	Bound    bool     `json:"bound"` // cnf names the certificate
 	Seconds  int64    `json:"expires_in"`
 }
 
@@ -68,7 +69,7 @@ func (e *explanation) describeToken(settings *config.Config, at time.Time) {
 	e.Token = &expectedToken{
 		Audience: route.Audience,
 		Scope:    e.of.Identity.Client.NarrowScope(route.Scope),
-		Bound:    route.Inject.Bind.String(),
+		Bound:    route.Inject.Bind == tokens.BindCertificate,
 		Seconds:  int64(lifetime / time.Second),
 	}
 }
@@ -120,7 +121,7 @@ func (e *explanation) outcome() string {
 	if len(e.Token.Scope) > 0 {
 		text += " with scope " + strings.Join(e.Token.Scope, " ")
 	}
-	if e.Token.Bound != "none" {
+	if e.Token.Bound {
 		text += ", bound to the certificate"
 	}
 	return text + ", for " + span(time.Duration(e.Token.Seconds)*time.Second)

@@ -1,0 +1,110 @@
+package main
+
+import "github.com/certbearer/certbearer/policies/decision"
+
+// advice says in a sentence what an operator does about a reason. It is "" only
+// for a reason that has none yet, which a test forbids. docs/reasons.md says the
+// same at length.
+func advice(reason decision.Reason) string {
+	switch reason {
+	case decision.InternalError:
+		return "Look for the error in certbearer's log and report it: it is a fault of certbearer's own."
+	case decision.Allowed:
+		return "Nothing: the certificate is accepted."
+	case decision.AllowedPublic:
+		return "Nothing, if the route is meant to be public: it asks for no certificate."
+	case decision.AllowedPreflight:
+		return "Nothing: CORS preflights pass on this route."
+
+	case decision.RequestMalformed:
+		return "Have the proxy send method and path of an HTTP request, and paths of at most 32 KiB."
+	case decision.PathAmbiguous:
+		return "Have the proxy normalise paths, as the configuration from certbearer render does, or the caller send a plain one."
+	case decision.ContextExtensionUnknown:
+		return "Correct the certbearer.* key in the proxy's context_extensions, or render its configuration anew."
+	case decision.RouteUnknown:
+		return "Render the proxy's configuration anew: it names a route that certbearer.yaml does not have."
+	case decision.RouteUnmatched:
+		return "Add a route that covers this host, path and method, or correct the match of the one that should."
+	case decision.PreflightExpected:
+		return "Have the proxy name this route for CORS preflights only, or give the request a route of its own."
+	case decision.AuthorizationRefused:
+		return "Have the caller leave out its Authorization header, or set inboundAuthorization: replace on the route."
+
+	case decision.CertificateMissing:
+		return "Have the caller present its client certificate, and check that the proxy asks for one and forwards it from where certificate.from says."
+	case decision.CertificateMalformed:
+		return "Have the certificate issued anew: it, or one beside it, breaks X.509 or the proxy's encoding of it."
+	case decision.EvidenceTooLarge:
+		return "Have the caller present fewer or smaller certificates: at most 64 KiB are read."
+	case decision.EvidenceTooManyCertificates:
+		return "Have the caller present only the certificate and its intermediates: at most 10 are read."
+	case decision.XFCCMalformed:
+		return "Check what writes x-forwarded-client-cert: the header breaks Envoy's grammar, so a proxy in front changes it or passes on a caller's own."
+	case decision.XFCCElementCount:
+		return "Set forward_client_cert_details to SANITIZE_SET, or certificate.hops to the number of proxies that append to the header."
+	case decision.XFCCDuplicateField:
+		return "Check what writes x-forwarded-client-cert: Envoy writes each of these fields once."
+	case decision.XFCCCertificateMissing:
+		return "Set cert: true in the proxy's set_current_client_cert_details: only the certificate itself proves anything."
+	case decision.XFCCHashMismatch:
+		return "Look for a proxy that changes the header, or a caller that forges it: Hash belongs to another certificate."
+	case decision.XFCCAmbiguousSAN:
+		return "Have the certificate issued without separators in its alternative names, and find out who asked for them: this is how the header is forged."
+	case decision.ChainLeafMismatch:
+		return "Have the caller present its own certificate first and the intermediates after it, and check that no proxy adds a chain of its own."
+
+	case decision.ClientUnknown:
+		return "Put the certificate, or the CA that issued it, into the client's certificateTrustStore, and check that intermediates are presented and a client_id is spelled right."
+	case decision.ClientAmbiguous:
+		return "Take the certificate out of all but one client's trust store, or bind each client of the CA to its own subject with tlsClientAuth."
+	case decision.ClientConflict:
+		return "Have the request name one client: the route, the client_id and the token must agree."
+	case decision.ClientInactive:
+		return "Set the client's status to active, if it is to have access again."
+	case decision.AnchorSharedUnbound:
+		return "Bind each client that trusts this CA to its subject with tlsClientAuth, or pin the certificate."
+
+	case decision.CertificateNotPinned:
+		return "Add the certificate to the client's certificateTrustStore: it may be a renewed one that nobody has sent yet."
+	case decision.CertificateExpired:
+		return "Have the partner renew the certificate, and add the new one before the old one ends."
+	case decision.CertificateNotYetValid:
+		return "Check the clocks of both sides, or wait until the certificate's notBefore."
+	case decision.CertificateIsCA:
+		return "Have a certificate that is no CA issued for the client, or pin exactly this one in its certificateTrustStore."
+	case decision.CertificatePurpose:
+		return "Have the certificate issued for TLS client authentication: keyUsage digitalSignature, extendedKeyUsage clientAuth, or neither extension."
+	case decision.KeyWeak:
+		return "Have the certificate issued with an RSA key of 2048 to 8192 bits, or on P-256, P-384 or P-521."
+	case decision.KeyUnsupported:
+		return "Have the certificate issued with an RSA, EC or Ed25519 key."
+	case decision.SignatureWeak:
+		return "Have the certificate, or the intermediate named, signed anew with SHA-256 or better."
+	case decision.CriticalExtensionUnknown:
+		return "Have the certificate issued without the critical extension, or with it not critical."
+	case decision.PathNotFound:
+		return "Check that the client presents its intermediates and that the CA in its certificateTrustStore has the key that signed, not only the same name."
+	case decision.PathInvalid:
+		return "Have the CA mend the path: a constraint of a CA certificate on it (names, depth, purpose) forbids this certificate."
+	case decision.PathExpired:
+		return "Replace the CA certificate that has ended, in the trust store or in what the client presents."
+	case decision.PathTooComplex:
+		return "Have the caller present only the intermediates between its certificate and its CA."
+	case decision.SubjectMismatch:
+		return "Correct the client's tlsClientAuth, or have the certificate issued with the subject it says."
+
+	case decision.AudienceNotAllowed:
+		return "Add the route's audience to the client's audience list, if the client may have tokens for it."
+
+	case decision.NotReady:
+		return "Wait until clients and keys have been loaded; if that does not happen, look at the log and at /healthz."
+	case decision.Overloaded:
+		return "Add replicas, or raise limits.inFlight if the machine has room."
+	case decision.SigningKeyMissing:
+		return "See certbearer keys list: no key has a signsFrom that has come."
+	case decision.DeadlineExceeded:
+		return "Look at the machine's load and at the proxy's timeout for checks: the decision came too late."
+	}
+	return ""
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"errors"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The transcripts in testdata run the command as a process of its own, and
+// beside it three that make what it reads.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"certbearer": main,
+		"testca":     makeCertificate,
+		"clientdoc":  makeClientDocument,
+		"mint":       mintToken,
+	})
+}
+
+func TestTranscripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status":  status,
+			"replace": replace,
+			"waitfor": waitFor,
+		},
+		Setup:     setup,
+		Condition: condition,
+	})
+}
+
+// status is "status N command …": runs the command, as exec does, and expects
+// exactly that exit code.
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N command [argument…]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	var ended *exec.ExitError
+	switch {
+	case errors.As(err, &ended):
+		got = ended.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/certbearer/certbearer/extauthz/signer"
+	"github.com/certbearer/certbearer/extauthz/testca"
+	"github.com/certbearer/certbearer/extauthz/tokens"
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	return value
+}
+
+func mustNot(err error) { must(0, err) }
+
+// makeCertificate is one of
+//
+//	testca self  [flags] NAME out.crt out.key
+//	testca ca    [flags] NAME out.crt out.key
+//	testca issue [flags] ca.crt ca.key NAME out.crt out.key
+//	testca openssl NAME out.crt out.key
+func makeCertificate() {
+	kind := os.Args[1]
+	flags := flag.NewFlagSet("testca", flag.ExitOnError)
+	ca := flags.Bool("ca", kind == "ca", "make a CA")
+	days := flags.Int("days", 365, "days until it ends; negative: since it ended")
+	server := flags.Bool("server", false, "for TLS servers only")
+	weak := flags.Bool("rsa1024", false, "with an RSA key of 1024 bits")
+	dns := flags.String("dns", "", "a DNS name")
+	mustNot(flags.Parse(os.Args[2:]))
+	args := flags.Args()
+
+	template := testca.Template{CA: *ca, NotAfter: time.Now().AddDate(0, 0, *days)}
+	if *server {
+		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	}
+	if *weak {
+		template.Key = must(testca.NewKey(testca.RSA1024))
+	}
+	if *dns != "" {
+		template.DNSNames = []string{*dns}
+	}
+	var issued *testca.Issued
+	switch kind {
+	case "issue":
+		issuer := readIssuer(args[0], args[1])
+		args = args[2:]
+		template.CommonName = args[0]
+		issued = must(issuer.Issue(template))
+	case "openssl":
+		issued = must(testca.LikeOpenSSL(args[0], ""))
+	default:
+		template.CommonName = args[0]
+		issued = must(testca.SelfSigned(template))
+	}
+	mustNot(issued.WriteFiles(args[1], args[2]))
+}
+
+func readIssuer(certFile, keyFile string) *testca.Issued {
+	certificate := must(truststore.ParseOne(must(os.ReadFile(certFile))))
+	block, _ := pem.Decode(must(os.ReadFile(keyFile)))
+	key := must(x509.ParsePKCS8PrivateKey(block.Bytes))
+	return &testca.Issued{Certificate: certificate, Key: key.(crypto.Signer)}
+}
+
+// makeClientDocument is
+//
+//	clientdoc [flags] out.json ID store.crt…
+func makeClientDocument() {
+	flags := flag.NewFlagSet("clientdoc", flag.ExitOnError)
+	method := flags.String("method", "", "tokenEndpointAuthMethod")
+	binding := flags.String("bind", "", "a field of tlsClientAuth, as sanDns=a.example")
+	state := flags.String("status", "", "status")
+	secret := flags.String("secret", "", "secret")
+	mustNot(flags.Parse(os.Args[1:]))
+	out, id, files := flags.Arg(0), flags.Arg(1), flags.Args()[2:]
+
+	var store strings.Builder
+	for _, file := range files {
+		store.Write(must(os.ReadFile(file)))
+	}
+	document := map[string]any{"resourceType": "ClientApplication", "id": id, "name": "Name of " + id, "certificateTrustStore": store.String()}
+	for name, value := range map[string]string{"tokenEndpointAuthMethod": *method, "status": *state, "secret": *secret} {
+		if value != "" {
+			document[name] = value
+		}
+	}
+	if field, value, found := strings.Cut(*binding, "="); found {
+		document["tlsClientAuth"] = map[string]string{field: value}
+	}
+	mustNot(os.WriteFile(out, must(json.MarshalIndent(document, "", "  ")), 0o600))
+}
+
+// mintToken is
+//
+//	mint [-age D] keysdir out.jwt
+//
+// for a token of five minutes by a key that is made if there is none.
+func mintToken() {
+	flags := flag.NewFlagSet("mint", flag.ExitOnError)
+	age := flags.Duration("age", time.Minute, "how long ago")
+	mustNot(flags.Parse(os.Args[1:]))
+	keys := must(signer.Open(context.Background(), flags.Arg(0), signer.Options{
+		Generate: true,
+		Now:      func() time.Time { return time.Now().Add(-24 * time.Hour) },
+	}))
+	key := must(keys.Signing(time.Now()))
+	at := time.Now().Add(-*age)
+	token := must(tokens.Mint(context.Background(), key, tokens.Request{
+		Issuer: "https://issuer.example", ClientID: "lab-partner", Audience: "https://api.example",
+		Thumbprint: [32]byte{0xab}, Typ: tokens.TypAccessToken, Lifetime: 5 * time.Minute,
+		NotAfter: at.Add(time.Hour), At: at,
+	}))
+	mustNot(os.WriteFile(flags.Arg(1), []byte(token.Value.Reveal()+"\n"), 0o600))
+	mustNot(os.WriteFile(flags.Arg(1)+".jwks", keys.JWKS(), 0o600))
+}
