@@ -1,0 +1,68 @@
+package docs_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certbearer/certbearer/extauthz/config"
+)
+
+const (
+	tableBegins = "<!-- config-table -->"
+	tableEnds   = "<!-- /config-table -->"
+)
+
+func TestTheConfigurationTableOfTheREADMEIsThatOfTheCode(t *testing.T) {
+	text := read(t, "README.md")
+	had, want := between(t, text, tableBegins, tableEnds), configTable()
+	if *update && had != want {
+		text = strings.Replace(text, tableBegins+"\n"+had, tableBegins+"\n"+want, 1)
+		if err := os.WriteFile(filepath.Join(root, "README.md"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		had = want
+	}
+	if diff := cmp.Diff(want, had); diff != "" {
+		t.Errorf("bring it up to date with: go test ./docs -update\n(-code +README)\n%s", diff)
+	}
+}
+
+func configTable() string {
+	var b strings.Builder
+	b.WriteString("| key | default | meaning |\n|---|---|---|\n")
+	for _, key := range config.Keys() {
+		standard := key.Default
+		if standard != "" && standard != config.Required {
+			standard = "`" + standard + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", key.Path, standard, strings.ReplaceAll(key.Meaning, "|", `\|`))
+	}
+	return b.String()
+}
+
+func TestTheConfigurationsInThePagesAreAccepted(t *testing.T) {
+	text := read(t, "docs/envoy.md")
+	for _, name := range []string{"callers", "routes"} {
+		t.Run(name, func(t *testing.T) {
+			blocks := fenced(between(t, text, "<!-- config "+name+" -->", "<!-- /config "+name+" -->"), "yaml")
+			if len(blocks) != 1 {
+				t.Fatalf("%d blocks", len(blocks))
+			}
+			settings, err := config.Parse("docs/envoy.md", []byte(blocks[0]), t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name != "callers" {
+				return
+			}
+			if err := settings.CheckEnvoy("docs/envoy.md"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

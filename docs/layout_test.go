@@ -1,0 +1,73 @@
+package docs_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/certbearer/certbearer/"
+
+// imports returns what each package of the module imports of it, tests aside.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Imports", "./...")
+	command.Dir = root
+	output, err := command.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string][]string)
+	decoder := json.NewDecoder(strings.NewReader(string(output)))
+	for {
+		var listed struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&listed); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		var ours []string
+		for _, imported := range listed.Imports {
+			if name, found := strings.CutPrefix(imported, module); found {
+				ours = append(ours, name)
+			}
+		}
+		all[strings.TrimPrefix(listed.ImportPath, module)] = ours
+	}
+}
+
+func TestEveryPackageIsInTheTableOfCONTRIBUTINGAndImportsNoMore(t *testing.T) {
+	may := make(map[string][]string)
+	for _, cells := range rows(section(t, read(t, "CONTRIBUTING.md"), "## Layout")) {
+		_, name, _ := strings.Cut(strings.TrimSuffix(cells[0], ")"), "](")
+		may[name] = strings.Split(cells[2], ", ")
+	}
+	all := imports(t)
+	for name := range may {
+		if _, exists := all[name]; !exists {
+			t.Errorf("the table has %s, which is no package", name)
+		}
+	}
+	for name, ours := range all {
+		allowed, listed := may[name]
+		if strings.HasPrefix(name, "integration/") { // what its tests run
+			allowed, listed = may["integration"]
+		}
+		if !listed {
+			t.Errorf("the table lacks %s", name)
+		}
+		for _, imported := range ours {
+			if !slices.Contains(allowed, "all") && !slices.Contains(allowed, path.Base(imported)) {
+				t.Errorf("%s imports %s, and the table says %v", name, imported, allowed)
+			}
+		}
+	}
+}

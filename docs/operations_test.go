@@ -1,0 +1,91 @@
+package docs_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/certbearer/certbearer/extauthz/audit"
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+func TestEveryFieldOfAnAuditRecordIsDescribedInItsOrder(t *testing.T) {
+	full := audit.Record{
+		Time: time.Now(), RequestID: "a", Reason: decision.Allowed, Field: "a", Detail: "a", Client: "a", Route: "a", Method: "a",
+		Host: "a", Path: "a", Source: "a", Thumbprint: [32]byte{1}, Subject: "a", Issuer: "a", Serial: "a", NotAfter: time.Now(),
+		TokenID: "a", TokenCached: true, Generation: 1, Duration: time.Second,
+	}
+	want := members(t, full.AppendJSON(nil))
+	if diff := cmp.Diff(want, firstCells(section(t, read(t, "docs/operations.md"), "## Audit records"))); diff != "" {
+		t.Errorf("(-record +docs/operations.md)\n%s", diff)
+	}
+	for i, value := 0, reflect.ValueOf(full); i < value.NumField(); i++ {
+		if value.Field(i).IsZero() {
+			t.Errorf("the record of this test leaves %s empty", value.Type().Field(i).Name)
+		}
+	}
+}
+
+// members returns the names in an object of plain values, in their order.
+func members(t *testing.T, object []byte) []string {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(string(object)))
+	var names []string
+	for i := 0; ; i++ {
+		token, err := decoder.Token()
+		if err != nil || token == json.Delim('}') {
+			return names
+		}
+		if name, ok := token.(string); ok && i%2 == 1 {
+			names = append(names, name)
+		}
+	}
+}
+
+// firstCells returns what the first column of a table names in backquotes.
+func firstCells(text string) []string {
+	var names []string
+	for _, cells := range rows(text) {
+		names = append(names, strings.Trim(cells[0], "`"))
+	}
+	return names
+}
+
+func TestEveryMetricIsDescribedWithItsLabels(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	if _, err := audit.NewMetrics(registry, audit.MetricsConfig{}); err != nil {
+		t.Fatal(err)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make(map[string][]string)
+	for _, family := range families {
+		labels := []string{}
+		for _, pair := range family.GetMetric()[0].GetLabel() {
+			labels = append(labels, pair.GetName())
+		}
+		want[family.GetName()] = slices.Sorted(slices.Values(labels))
+	}
+	got := make(map[string][]string)
+	for _, cells := range rows(section(t, read(t, "docs/operations.md"), "## Metrics")) {
+		labels := append([]string{}, spans(cells[1])...)
+		got[strings.Trim(cells[0], "`")] = slices.Sorted(slices.Values(labels))
+	}
+	for _, name := range audit.Names() {
+		if _, gathered := want[name]; !gathered {
+			t.Errorf("%s is a name without a metric", name)
+		}
+	}
+	ignoreOrder := cmp.Transformer("set", func(labels []string) string { return strings.Join(labels, ",") })
+	if diff := cmp.Diff(want, got, ignoreOrder); diff != "" {
+		t.Errorf("(-code +docs/operations.md)\n%s", diff)
+	}
+}
