@@ -7,7 +7,7 @@ import (
 )
 
 // Bootstrap returns the whole configuration. Beside it Envoy needs the document
-// of [Secrets] at p.SDSPath. The error joins [ParamError]s.
+// of [Secrets] at and beside p.SDSPath. The error joins [ParamError]s.
 func Bootstrap(p Params) (*bootstrapv3.Bootstrap, error) {
 	listener, err := Listener(p)
 	if err != nil {

@@ -92,7 +92,9 @@ func TestGoldenFiles(t *testing.T) {
 	for name, p := range configurations() {
 		t.Run(name, func(t *testing.T) {
 			compareGolden(t, name+".yaml", bootstrapYAML(t, p))
-			compareGolden(t, name+".secrets.yaml", secretsYAML(t, p))
+			for _, file := range secretFiles(t, p) {
+				compareGolden(t, name+"."+filepath.Base(file.Path), toYAML(t, file.Document, nil))
+			}
 		})
 	}
 }
@@ -125,10 +127,13 @@ func bootstrapYAML(t *testing.T, p envoy.Params) []byte {
 	return toYAML(t, b, err)
 }
 
-func secretsYAML(t *testing.T, p envoy.Params) []byte {
+func secretFiles(t *testing.T, p envoy.Params) []envoy.SecretFile {
 	t.Helper()
-	s, err := envoy.Secrets(p)
-	return toYAML(t, s, err)
+	files, err := envoy.Secrets(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
 func toYAML(t *testing.T, m proto.Message, err error) []byte {
@@ -181,7 +186,9 @@ func place(t *testing.T, p envoy.Params) string {
 	if p.AccessLog != "" && p.AccessLog != "/dev/stdout" {
 		p.AccessLog = at(p.AccessLog)
 	}
-	writeFile(t, p.SDSPath, secretsYAML(t, p))
+	for _, file := range secretFiles(t, p) {
+		writeFile(t, file.Path, toYAML(t, file.Document, nil))
+	}
 	writeFile(t, at("envoy.yaml"), bootstrapYAML(t, p))
 	return at("envoy.yaml")
 }

@@ -24,7 +24,7 @@ type Params struct {
 	// file is renamed into the directory of ServerCertificate.
 	ServerCertificate string
 	ServerKey         string
-	// SDSPath is where the document of [Secrets] will stand; the listener refers to
+	// SDSPath is where the first document of [Secrets] will stand; the listener refers to
 	// it. Its name ends in .yaml or .json, by which Envoy picks the format.
 	SDSPath string
 	// TrustedCA is any file of PEM certificates. Envoy asks for a client certificate

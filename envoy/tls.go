@@ -111,7 +111,7 @@ func secretRef(p Params, name string) *tlsv3.SdsSecretConfig {
 		SdsConfig: &corev3.ConfigSource{
 			ResourceApiVersion: corev3.ApiVersion_V3,
 			ConfigSourceSpecifier: &corev3.ConfigSource_PathConfigSource{
-				PathConfigSource: &corev3.PathConfigSource{Path: p.SDSPath, WatchedDirectory: directoryOf(p.SDSPath)},
+				PathConfigSource: &corev3.PathConfigSource{Path: secretPath(p, name), WatchedDirectory: directoryOf(p.SDSPath)},
 			},
 		},
 	}

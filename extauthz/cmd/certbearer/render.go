@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/certbearer/certbearer/envoy"
 	"github.com/certbearer/certbearer/extauthz/config"
 )
@@ -35,8 +33,9 @@ judging it, hands every request to certbearer and removes what a caller could
 forge. It comes from the configuration's envoy, listen and routes.
 
 It is two files: envoy.yaml, and envoy-sds.yaml, which names the server's
-certificate so that Envoy picks up a renewed one. Without --output-dir envoy.yaml
-is printed, and refers to envoy-sds.yaml beside the configuration file.
+certificate so that Envoy picks up a renewed one; where callers are proven by
+mTLS, one more for Envoy's own. Without --output-dir envoy.yaml is printed, and
+refers to the others beside the configuration file.
 
   certbearer render envoy --config demo/certbearer.yaml --output-dir demo
   envoy -c demo/envoy.yaml`
@@ -58,47 +57,63 @@ func (r renderEnvoyCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	sds := filepath.Join(folder, sdsFile)
-	text, err := renderEnvoy(envoyParams(settings, sds))
+	files, err := renderEnvoy(settings, folder)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(sds); errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintf(c.stderr, "certbearer: %s does not exist yet: --output-dir %s writes it\n", sds, folder)
+	for _, file := range files[1:] {
+		if _, err := os.Stat(file.path); errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintf(c.stderr, "certbearer: %s does not exist yet: --output-dir %s writes it\n", file.path, folder)
+		}
 	}
-	_, err = c.stdout.Write(text)
+	_, err = c.stdout.Write(files[0].text)
 	return err
 }
 
-func renderEnvoy(params envoy.Params) ([]byte, error) {
+// renderedFile is a file of Envoy's configuration. None holds a secret: they
+// name the files that do.
+type renderedFile struct {
+	path string
+	text []byte
+}
+
+// renderEnvoy returns the files for a folder, envoy.yaml first.
+func renderEnvoy(settings *config.Config, folder string) ([]renderedFile, error) {
+	params := envoyParams(settings, filepath.Join(folder, sdsFile))
 	bootstrap, err := envoy.Bootstrap(params)
 	if err != nil {
 		return nil, err
 	}
-	return envoy.YAML(bootstrap)
+	secrets, err := envoy.Secrets(params)
+	if err != nil {
+		return nil, err
+	}
+	text, err := envoy.YAML(bootstrap)
+	if err != nil {
+		return nil, err
+	}
+	files := []renderedFile{{filepath.Join(folder, envoyFile), text}}
+	for _, secret := range secrets {
+		if text, err = envoy.YAML(secret.Document); err != nil {
+			return nil, err
+		}
+		files = append(files, renderedFile{secret.Path, text})
+	}
+	return files, nil
 }
 
-// writeEnvoy writes both files. They hold paths and no secrets.
+// writeEnvoy writes the files into a folder.
 func writeEnvoy(settings *config.Config, folder string) error {
 	absolute, err := filepath.Abs(folder)
 	if err != nil {
 		return err
 	}
-	params := envoyParams(settings, filepath.Join(absolute, sdsFile))
-	bootstrap, err := envoy.Bootstrap(params)
+	files, err := renderEnvoy(settings, absolute)
 	if err != nil {
 		return err
 	}
-	secrets, err := envoy.Secrets(params)
-	if err != nil {
-		return err
-	}
-	for name, message := range map[string]proto.Message{envoyFile: bootstrap, sdsFile: secrets} {
-		text, err := envoy.YAML(message)
-		if err != nil {
-			return err
-		}
-		if err := replaceFile(filepath.Join(absolute, name), text); err != nil {
+	for _, file := range files {
+		if err := replaceFile(file.path, file.text); err != nil {
 			return err
 		}
 	}
