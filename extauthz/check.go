@@ -61,7 +61,7 @@ func NewServer(config Config) (*Server, error) {
 		return nil, errors.New("extauthz: State, Routes, Authenticator, Tokens, Audit and Metrics are required")
 	case config.Issuer == "":
 		return nil, errors.New("extauthz: the issuer is empty")
-	case config.InjectedTokenLifetime < time.Second:
+	case config.InjectedTokenLifetime < time.Second || config.InjectedTokenLifetime > tokens.MaxLifetime:
 		return nil, fmt.Errorf("extauthz: tokens of %s cannot be made", config.InjectedTokenLifetime)
 	case config.InFlight < 1:
 		return nil, fmt.Errorf("extauthz: %d checks at once are none", config.InFlight)
@@ -120,19 +120,21 @@ func (s *Server) admit(ctx context.Context, request *wire.Request, malformed err
 // decide judges the request and, where a certificate was accepted, gets its
 // token.
 func (s *Server) decide(ctx context.Context, st *state.State, request *wire.Request) verdict {
-	v := s.judge(ctx, st, request, nil)
+	v := s.judge(ctx, st, request, "", nil)
 	if v.reason != decision.Allowed {
 		return v
 	}
 	var err error
 	if v.token, v.reused, err = s.token(ctx, &v, request.At); err != nil {
+		s.reportPanic(err)
 		return v.refuse(err)
 	}
 	return v
 }
 
 // judge takes the request through the steps. Whatever goes wrong refuses.
-func (s *Server) judge(ctx context.Context, st *state.State, request *wire.Request, t *decision.Trace) verdict {
+// clientID names the client besides route and certificate; "" where nothing does.
+func (s *Server) judge(ctx context.Context, st *state.State, request *wire.Request, clientID string, t *decision.Trace) verdict {
 	v := verdict{state: st}
 	var err error
 	if v.route, err = s.config.Routes.Select(request, t); err != nil {
@@ -145,7 +147,7 @@ func (s *Server) judge(ctx context.Context, st *state.State, request *wire.Reque
 	if v.route.Access != AccessCertificate {
 		return v.allow()
 	}
-	if v.identity, err = s.authenticate(ctx, st, v.route, request, t); err != nil {
+	if v.identity, err = s.authenticate(ctx, st, v.route, request, clientID, t); err != nil {
 		return v.refuse(err)
 	}
 	if err := s.checkAudience(v.route, v.identity.Client); err != nil {
@@ -184,9 +186,9 @@ func checkInbound(route *Route, request *wire.Request, t *decision.Trace) error 
 	return err
 }
 
-func (s *Server) authenticate(ctx context.Context, st *state.State, route *Route, request *wire.Request, t *decision.Trace) (authn.Identity, error) {
+func (s *Server) authenticate(ctx context.Context, st *state.State, route *Route, request *wire.Request, clientID string, t *decision.Trace) (authn.Identity, error) {
 	presented := peercert.Presented{PeerCertificate: request.PeerCertificate, Header: request.Header}
-	return s.config.Authenticator.Authenticate(ctx, st, presented, policies.Hint{Route: route.ClientID}, request.At, t)
+	return s.config.Authenticator.Authenticate(ctx, st, presented, policies.Hint{Route: route.ClientID, Parameter: clientID}, request.At, t)
 }
 
 func (s *Server) checkAudience(route *Route, client *policies.Client) error {
@@ -235,11 +237,24 @@ func (s *Server) answer(request *wire.Request, v *verdict) wire.Response {
 }
 
 func (s *Server) panicked(request *wire.Request, value any, began time.Time) wire.Response {
-	s.config.Metrics.Panicked()
-	if s.config.Panicked != nil {
-		s.config.Panicked(value, debug.Stack())
-	}
+	s.countPanic(value, debug.Stack())
 	v := verdict{state: s.config.State.Load()}.refuse(decision.Denyf(decision.InternalError, "", "a fault of certbearer's own; its log has more"))
 	s.record(request, &v, time.Since(began))
 	return s.answer(request, &v)
+}
+
+// reportPanic looks for a panic of another goroutine: tokens are signed apart
+// from the checks that wait for them.
+func (s *Server) reportPanic(err error) {
+	var panicked *tokens.PanicError
+	if errors.As(err, &panicked) {
+		s.countPanic(panicked.Value, panicked.Stack)
+	}
+}
+
+func (s *Server) countPanic(value any, stack []byte) {
+	s.config.Metrics.Panicked()
+	if s.config.Panicked != nil {
+		s.config.Panicked(value, stack)
+	}
 }

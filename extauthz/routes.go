@@ -127,16 +127,27 @@ func (r *Routes) choose(request *wire.Request) (*Route, error) {
 		return r.named(name, request)
 	}
 	if r.byPath {
-		if why := ambiguity(request.Path); why != "" {
-			return nil, decision.Denyf(decision.PathAmbiguous, "path", "it has %s: have the proxy normalise paths", why)
+		if err := checkPath(request); err != nil {
+			return nil, err
 		}
 	}
+	route := r.covering(request, request.Path)
+	switch {
+	case r.byPath && r.covering(request, reading(request.Path)) != route:
+		return nil, decision.Denyf(decision.PathAmbiguous, "path", "it could be read as another route's: have the proxy normalise paths")
+	case route == nil:
+		return nil, decision.Denyf(decision.RouteUnmatched, "request", "no route covers it")
+	}
+	return route, nil
+}
+
+func (r *Routes) covering(request *wire.Request, path string) *Route {
 	for _, route := range r.ordered {
-		if route.covers(request) {
-			return route, nil
+		if route.covers(request, path) {
+			return route
 		}
 	}
-	return nil, decision.Denyf(decision.RouteUnmatched, "request", "no route covers it")
+	return nil
 }
 
 // routeExtension refuses what it does not know of our own prefix: a misspelled
@@ -161,12 +172,26 @@ func (r *Routes) named(name string, request *wire.Request) (*Route, error) {
 	if route.Access == AccessPreflight && !isPreflight(request) {
 		return nil, decision.Denyf(decision.PreflightExpected, "route "+route.Name, "the request is no CORS preflight")
 	}
+	// The proxy may have chosen by path as well, and its operator may have
+	// forgotten to have paths normalised.
+	if r.byPath || route.Access != AccessCertificate {
+		if err := checkPath(request); err != nil {
+			return nil, err
+		}
+	}
 	return route, nil
 }
 
-func (r *Route) covers(request *wire.Request) bool {
+func checkPath(request *wire.Request) error {
+	if why := ambiguity(request.Path); why != "" {
+		return decision.Denyf(decision.PathAmbiguous, "path", "it has %s: have the proxy normalise paths", why)
+	}
+	return nil
+}
+
+func (r *Route) covers(request *wire.Request, path string) bool {
 	return matchHost(r.Match.Host, request.Host) &&
-		matchPath(r.Match.PathPrefix, request.Path) &&
+		matchPath(r.Match.PathPrefix, path) &&
 		(len(r.Match.Methods) == 0 || slices.Contains(r.Match.Methods, request.Method)) &&
 		(r.Access != AccessPreflight || isPreflight(request))
 }

@@ -26,7 +26,8 @@ const mintTimeout = 10 * time.Second
 //
 // It denies with [decision.SigningKeyMissing] without a key that signs, with
 // [decision.CertificateExpired] where NotAfter leaves no second, and with
-// [decision.DeadlineExceeded] if ctx ends first. Other errors are no Denial.
+// [decision.DeadlineExceeded] if ctx ends first. Other errors are no Denial; a
+// key that panics is a [*PanicError].
 func (c *Cache) Token(ctx context.Context, request Request, basis Basis) (token Token, hit bool, err error) {
 	if !isIdentity(basis.Proof) {
 		return Token{}, false, errors.New("tokens: the proof is not a pointer to a client record")
@@ -81,7 +82,7 @@ func (c *Cache) fly(ctx context.Context, flight string, s *shard, key string, re
 		if e, ok := s.lookup(key, &request, &basis); ok {
 			return e, nil
 		}
-		return s.mint(context.WithoutCancel(ctx), key, request, basis)
+		return guard(func() (*entry, error) { return s.mint(context.WithoutCancel(ctx), key, request, basis) })
 	})
 	select {
 	case <-ctx.Done():

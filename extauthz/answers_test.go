@@ -1,0 +1,181 @@
+package extauthz_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certbearer/certbearer/extauthz"
+	"github.com/certbearer/certbearer/extauthz/testca"
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+func TestEveryReasonHasARowThatRefuses(t *testing.T) {
+	for _, reason := range decision.Reasons() {
+		row, listed := extauthz.RowOf(reason)
+		if !listed {
+			t.Errorf("%s has no row in answerTo", reason)
+		}
+		if row.Status < http.StatusBadRequest || row.Code == "" {
+			t.Errorf("%s: %+v is no refusal", reason, row)
+		}
+		if (row.Status == http.StatusUnauthorized) != (row.Challenge != "") {
+			t.Errorf("%s: %+v: a challenge goes with a 401 and nothing else (RFC 9110 section 15.5.2)", reason, row)
+		}
+	}
+}
+
+func TestAReasonOutsideTheTableIsNotAvailable(t *testing.T) {
+	row, listed := extauthz.RowOf(decision.Reason(255))
+	if listed || row.Status != http.StatusServiceUnavailable {
+		t.Errorf("%+v, listed %v", row, listed)
+	}
+}
+
+// What the caller learns is an interface, so the classes are written out.
+func TestTheClassOfAReason(t *testing.T) {
+	classes := map[string][]decision.Reason{
+		"400 invalid_request": {decision.RequestMalformed, decision.PathAmbiguous},
+		"401 invalid_token":   {decision.AuthorizationRefused},
+		"403 access_denied":   {decision.RouteUnmatched, decision.PreflightExpected, decision.AudienceNotAllowed},
+		"503 temporarily_unavailable": {
+			decision.InternalError, decision.Allowed, decision.AllowedPublic, decision.AllowedPreflight, decision.ContextExtensionUnknown,
+			decision.RouteUnknown, decision.NotReady, decision.Overloaded, decision.SigningKeyMissing, decision.DeadlineExceeded,
+		},
+	}
+	want := map[decision.Reason]string{}
+	for class, reasons := range classes {
+		for _, reason := range reasons {
+			want[reason] = class
+		}
+	}
+	for _, reason := range decision.Reasons() {
+		row, _ := extauthz.RowOf(reason)
+		class, named := want[reason]
+		if !named {
+			class = "401 invalid_client" // all that is about clients and certificates
+		}
+		if diff := cmp.Diff(class, fmt.Sprintf("%d %s", row.Status, row.Code)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", reason, diff)
+		}
+	}
+}
+
+func TestARefusalAsTheCallerSeesIt(t *testing.T) {
+	s := newSite(t, nil)
+	pinned := selfSigned(t, testca.Template{CommonName: "lab"})
+	s.pin(t, "lab-partner", pinned)
+	for name, test := range map[string]struct {
+		change  func(*authv3.CheckRequest)
+		status  int
+		headers map[string]string
+		body    string
+	}{
+		"a stranger is asked to authenticate": {
+			func(r *authv3.CheckRequest) {
+				r.Attributes.Source.Certificate = selfSigned(t, testca.Template{CommonName: "lab"}).URLEncodedPEM()
+			},
+			401, map[string]string{"www-authenticate": "Bearer"},
+			`{"error":"invalid_client","error_description":"client authentication by certificate failed"}`,
+		},
+		"an Authorization of the caller's own is refused": {
+			func(r *authv3.CheckRequest) { with(r, "authorization", "Bearer abc.def.ghi") },
+			401, map[string]string{"www-authenticate": `Bearer error="invalid_token"`},
+			`{"error":"invalid_token","error_description":"an Authorization header is not accepted here"}`,
+		},
+		"a check without a method is malformed": {
+			func(r *authv3.CheckRequest) { httpOf(r).Method = "" },
+			400, map[string]string{},
+			`{"error":"invalid_request","error_description":"the request cannot be authorized as it is"}`,
+		},
+		"a route that does not exist is a fault of the configuration": {
+			func(r *authv3.CheckRequest) {
+				r.Attributes.ContextExtensions = map[string]string{"certbearer.route": "nowhere"}
+			},
+			503, map[string]string{"retry-after": "1"},
+			`{"error":"temporarily_unavailable","error_description":"authorization is not available"}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request := requestFrom(pinned)
+			test.change(request)
+			got := check(t.Context(), t, s, request)
+			want := map[string]string{
+				"content-type": "application/json", "cache-control": "no-store",
+				"x-request-id": "7f2c9d1e-aaaa-bbbb-cccc-0123456789ab",
+			}
+			for header, value := range test.headers {
+				want[header] = value
+			}
+			if diff := cmp.Diff(want, got.headers); diff != "" {
+				t.Errorf("headers (-want +got)\n%s", diff)
+			}
+			if got.Status != test.status || got.GetDeniedResponse().GetBody() != test.body || !json.Valid([]byte(test.body)) {
+				t.Errorf("%d %s", got.Status, got.GetDeniedResponse().GetBody())
+			}
+		})
+	}
+}
+
+func TestAnUnknownClientAndAWrongCertificateAreToldTheSame(t *testing.T) {
+	ca := selfSigned(t, testca.Template{CommonName: "Lab CA", CA: true})
+	off := selfSigned(t, testca.Template{CommonName: "off"})
+	s := newSite(t, nil)
+	s.put(t, "by-ca", map[string]any{"certificateTrustStore": storeOf(ca)})
+	s.put(t, "off", map[string]any{"certificateTrustStore": storeOf(off), "status": "off"})
+	expired := issue(t, ca, testca.Template{CommonName: "lab", NotAfter: time.Now().Add(-time.Hour)})
+	told := map[string]string{}
+	for reason, leaf := range map[string]*testca.Issued{
+		"certificate_missing": nil,
+		"client_unknown":      selfSigned(t, testca.Template{CommonName: "lab"}),
+		"client_inactive":     off,
+		"certificate_expired": expired,
+	} {
+		got := check(t.Context(), t, s, requestFrom(leaf))
+		if got.Reason != reason {
+			t.Errorf("reason %s, want %s", got.Reason, reason)
+		}
+		text, err := json.Marshal([]any{got.Status, got.headers, got.GetDeniedResponse().GetBody(), got.CheckResponse.GetStatus().GetCode()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told[string(text)] = reason
+	}
+	if len(told) != 1 {
+		t.Errorf("the caller can tell them apart: %v", told)
+	}
+}
+
+func TestARequestIDIsEchoedOnlyIfItIsPlainText(t *testing.T) {
+	s := newSite(t, nil)
+	for name, test := range map[string]struct {
+		id   string
+		echo bool
+	}{
+		"a UUID":                      {"7f2c9d1e-aaaa-bbbb-cccc-0123456789ab", true},
+		"128 characters":              {strings.Repeat("a", 128), true},
+		"129 characters":              {strings.Repeat("a", 129), false},
+		"a line break":                {"a\r\nset-cookie: a=b", false},
+		"a space":                     {"a b", false},
+		"a letter that is not ASCII":  {"ä", false},
+		"the last control character":  {"a\x7f", false},
+		"nothing":                     {"", false},
+		"a quotation mark and a tag":  {`"<script>`, true},
+		"the first printable, a mark": {"!", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request := with(requestFrom(nil), "x-request-id", test.id)
+			httpOf(request).Id = ""
+			got, found := check(t.Context(), t, s, request).headers["x-request-id"]
+			if found != test.echo || found && got != test.id {
+				t.Errorf("echoed %v: %q", found, got)
+			}
+		})
+	}
+}
