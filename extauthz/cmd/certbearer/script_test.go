@@ -25,9 +25,9 @@ func TestTranscripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status":  status,
-			"replace": replace,
-			"waitfor": waitFor,
+			"status":      status,
+			"replace":     replace,
+			"waitserving": waitServing,
 		},
 		Setup:     setup,
 		Condition: condition,

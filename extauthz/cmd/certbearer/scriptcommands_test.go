@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
 
 	envoyrun "github.com/certbearer/certbearer/envoy/run"
 )
@@ -52,15 +55,28 @@ func replace(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(strings.ReplaceAll(text, args[0], args[1])), 0o644))
 }
 
-// waitFor is "waitfor FILE": until it is there.
-func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+// waitServing is "waitserving SOCKET": until gRPC health there says SERVING.
+func waitServing(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: waitfor FILE")
+		ts.Fatalf("usage: waitserving SOCKET")
 	}
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+	conn, err := grpc.NewClient("unix:"+ts.MkAbs(args[0]), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	ts.Check(err)
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		health, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+		if health.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING {
 			return
 		}
+		select {
+		case <-tick.C:
+			conn.ResetConnectBackoff()
+		case <-ctx.Done():
+			ts.Fatalf("%s does not serve: %v", args[0], err)
+		}
 	}
-	ts.Fatalf("%s did not appear", args[0])
 }

@@ -39,6 +39,9 @@ func (s serveCommand) Run(c *console) error {
 	}
 	log := newLog(c.stderr, settings.Log)
 	g, err := newGateway(c.ctx, settings, log)
+	if err != nil && c.ctx.Err() != nil {
+		return nil // told to stop before it had begun
+	}
 	if err != nil {
 		return err
 	}
