@@ -1,0 +1,6 @@
+//go:build !race
+
+package integration_test
+
+// raceDetector says that the binary is built as the tests are.
+const raceDetector = false

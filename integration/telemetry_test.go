@@ -1,0 +1,115 @@
+package integration_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestTheOperatorLearnsWhyAndNobodyATokenOrASecret(t *testing.T) {
+	realEnvoy(t)
+	clients, known, unknown := partner(t)
+	g := open(t, plan{clients: clients}).envoy()
+	w := g.world
+	secret := http.Header{"Authorization": {"Bearer " + forgedToken}}
+	asks := []struct {
+		ask  ask
+		want want
+	}{
+		{ask{as: known, path: "/hello?token=" + forgedToken}, admitted("partner")},
+		{ask{as: known}, admitted("partner")},
+		{ask{as: unknown}, unauthenticated("client_unknown")},
+		{ask{as: known, header: secret}, want{status: 401, reason: "authorization_refused", oauth: "invalid_token"}},
+		{ask{}, unauthenticated("certificate_missing")},
+	}
+	counted, expected := map[string]float64{}, map[string]logged{}
+	for _, c := range asks {
+		got, _ := g.expect(t, c.ask, c.want)
+		counted[c.want.reason]++
+		expected[got.id] = logged{Reason: c.want.reason, Client: c.want.client, Path: "/hello", Status: c.want.status}
+	}
+	g.close() // so that Envoy writes what it still holds
+	if diff := cmp.Diff(expected, w.accessLog(t)); diff != "" {
+		t.Errorf("Envoy's access log (-want +got):\n%s", diff)
+	}
+	_, metrics := w.operations(t, "/metrics")
+	for reason, n := range counted {
+		if got := sumOf(t, metrics, reason); got != n {
+			t.Errorf("/metrics counts %v decisions for the reason %s, want %v", got, reason, n)
+		}
+	}
+	w.noSecretIn("/metrics", metrics)
+	_, healthz := w.operations(t, "/healthz")
+	w.noSecretIn("/healthz", healthz)
+	w.noSecrets()
+}
+
+// logged is a line of Envoy's access log. Its numbers are numbers.
+type logged struct {
+	Reason string `json:"reason"`
+	Client string `json:"client"`
+	Path   string `json:"path"`
+	Status int    `json:"status"`
+}
+
+// accessLog returns Envoy's access log by request id, without the JWKS.
+func (w *world) accessLog(t *testing.T) map[string]logged {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.folder, "access.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]logged{}
+	for line := range bytes.Lines(text) {
+		var l struct {
+			logged
+			RequestID string `json:"request_id"`
+		}
+		if err := json.Unmarshal(line, &l); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if l.Path != "/.well-known/jwks.json" {
+			all[l.RequestID] = l.logged
+		}
+	}
+	return all
+}
+
+var decisions = regexp.MustCompile(`(?m)^certbearer_decisions_total\{([^}]*)\} (\S+)$`)
+
+// sumOf adds the decisions for a reason on all routes.
+func sumOf(t *testing.T, metrics, reason string) float64 {
+	t.Helper()
+	var sum float64
+	label := regexp.MustCompile(`reason="` + regexp.QuoteMeta(reason) + `"`)
+	for _, match := range decisions.FindAllStringSubmatch(metrics, -1) {
+		if !label.MatchString(match[1]) {
+			continue
+		}
+		n, err := strconv.ParseFloat(match[2], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
+}
+
+func TestTheProbesSayThatItWorks(t *testing.T) {
+	w := open(t, plan{})
+	for _, path := range []string{"/livez", "/readyz", "/healthz"} {
+		if status, body := w.operations(t, path); status != http.StatusOK {
+			t.Errorf("%s: status %d, %s", path, status, body)
+		}
+	}
+	if _, h := w.healthz(t); !h.Healthy || h.CallersUnauthenticated || len(h.Faults) > 0 {
+		t.Errorf("/healthz says %+v", h)
+	}
+}

@@ -1,0 +1,25 @@
+package integration_test
+
+import (
+	"testing"
+	"time"
+)
+
+// patience is how long a condition may take: far more than it should, because
+// the machine may be busy with other things.
+const patience = 20 * time.Second
+
+// eventually waits until the condition holds and returns how long that took.
+func eventually(t *testing.T, what string, holds func() bool) time.Duration {
+	t.Helper()
+	began := time.Now()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		if time.Since(began) > patience {
+			t.Fatalf("after %v still not so: %s", patience, what)
+		}
+		<-tick.C
+	}
+	return time.Since(began)
+}
