@@ -126,16 +126,11 @@ func (r *Routes) choose(request *wire.Request) (*Route, error) {
 	if named {
 		return r.named(name, request)
 	}
-	if r.byPath {
-		if err := checkPath(request); err != nil {
-			return nil, err
-		}
+	if err := r.checkPath(request); err != nil {
+		return nil, err
 	}
 	route := r.covering(request, request.Path)
-	switch {
-	case r.byPath && r.covering(request, reading(request.Path)) != route:
-		return nil, decision.Denyf(decision.PathAmbiguous, "path", "it could be read as another route's: have the proxy normalise paths")
-	case route == nil:
+	if route == nil {
 		return nil, decision.Denyf(decision.RouteUnmatched, "request", "no route covers it")
 	}
 	return route, nil
@@ -172,17 +167,46 @@ func (r *Routes) named(name string, request *wire.Request) (*Route, error) {
 	if route.Access == AccessPreflight && !isPreflight(request) {
 		return nil, decision.Denyf(decision.PreflightExpected, "route "+route.Name, "the request is no CORS preflight")
 	}
-	// The proxy may have chosen by path as well, and its operator may have
-	// forgotten to have paths normalised.
-	if r.byPath || route.Access != AccessCertificate {
-		if err := checkPath(request); err != nil {
-			return nil, err
-		}
+	if err := r.checkPath(request); err != nil {
+		return nil, err
+	}
+	if route.Access != AccessCertificate {
+		return route, checkPlain(request)
 	}
 	return route, nil
 }
 
-func checkPath(request *wire.Request) error {
+// checkPath refuses, where routes are told apart by path, one that an upstream
+// could read as another route's. It does so where the proxy has named the route
+// too: the proxy chose it by the path as it stands. No proxy cuts off what
+// follows a semicolon, as some services do, and one whose operator forgot to
+// have paths normalised reads dots and slashes otherwise as well.
+func (r *Routes) checkPath(request *wire.Request) error {
+	if !r.byPath {
+		return nil
+	}
+	if err := checkShape(request); err != nil {
+		return err
+	}
+	if r.covering(request, request.Path) != r.covering(request, reading(request.Path)) {
+		return decision.Denyf(decision.PathAmbiguous, "path", "it could be read as another route's")
+	}
+	return nil
+}
+
+// checkPlain is for routes that ask for nothing, which the proxy may have told
+// from others by paths that only it knows: the path must have one reading.
+func checkPlain(request *wire.Request) error {
+	if err := checkShape(request); err != nil {
+		return err
+	}
+	if reading(request.Path) != request.Path {
+		return decision.Denyf(decision.PathAmbiguous, "path", "it has a semicolon, or encodes what needs no encoding, and the route asks for no certificate")
+	}
+	return nil
+}
+
+func checkShape(request *wire.Request) error {
 	if why := ambiguity(request.Path); why != "" {
 		return decision.Denyf(decision.PathAmbiguous, "path", "it has %s: have the proxy normalise paths", why)
 	}

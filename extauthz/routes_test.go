@@ -34,7 +34,7 @@ func choice(routes *extauthz.Routes, request wire.Request) string {
 
 func TestTheProxyNamesTheRoute(t *testing.T) {
 	preflight := extauthz.Route{Name: "preflight", Access: extauthz.AccessPreflight}
-	public := extauthz.Route{Name: "public", Match: extauthz.Match{Host: "elsewhere.example", PathPrefix: "/public"}, Access: extauthz.AccessPublic}
+	public := extauthz.Route{Name: "public", Match: extauthz.Match{PathPrefix: "/public"}, Access: extauthz.AccessPublic}
 	routes := newRoutes(t, public, preflight, apiRoute())
 	for name, test := range map[string]struct {
 		extensions map[string]string
@@ -45,6 +45,12 @@ func TestTheProxyNamesTheRoute(t *testing.T) {
 		"a name counts and its match does not":         {map[string]string{"certbearer.route": "public"}, "/", "public"},
 		"a name does not mend an ambiguous path":       {map[string]string{"certbearer.route": "api"}, "/a/../b", "path_ambiguous"},
 		"nor for a public route":                       {map[string]string{"certbearer.route": "public"}, "/public/%2e%2e/b", "path_ambiguous"},
+		"nor what a service may cut off":               {map[string]string{"certbearer.route": "api"}, "/public;x", "path_ambiguous"},
+		"nor before another segment":                   {map[string]string{"certbearer.route": "api"}, "/public;x/y", "path_ambiguous"},
+		"nor with the semicolon encoded":               {map[string]string{"certbearer.route": "api"}, "/public%3bx", "path_ambiguous"},
+		"nor an encoding that needs not be":            {map[string]string{"certbearer.route": "api"}, "/%70ublic", "path_ambiguous"},
+		"a semicolon that changes no route may stand":  {map[string]string{"certbearer.route": "api"}, "/a;v=1/b", "api"},
+		"but not where nothing is asked for":           {map[string]string{"certbearer.route": "public"}, "/a;v=1/b", "path_ambiguous"},
 		"a name that no route has":                     {map[string]string{"certbearer.route": "nowhere"}, "/", "route_unknown"},
 		"a name in another case":                       {map[string]string{"certbearer.route": "API"}, "/", "route_unknown"},
 		"a name that is empty":                         {map[string]string{"certbearer.route": ""}, "/", "route_unknown"},
@@ -61,6 +67,24 @@ func TestTheProxyNamesTheRoute(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// Where only the proxy knows the paths, ours cannot tell what else one may mean.
+func TestARouteThatAsksForNothingTakesPathsOfOneReadingOnly(t *testing.T) {
+	routes := newRoutes(t, extauthz.Route{Name: "public", Access: extauthz.AccessPublic}, apiRoute())
+	for path, want := range map[string]string{
+		"/docs": "public", "/docs/%20x": "public", "/docs;x": "path_ambiguous", "/%64ocs": "path_ambiguous", "/docs/..": "path_ambiguous", "//docs": "path_ambiguous",
+	} {
+		request := plain("GET", "api.example", path)
+		request.ContextExtensions = map[string]string{"certbearer.route": "public"}
+		if got := choice(routes, request); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+		request.ContextExtensions = map[string]string{"certbearer.route": "api"}
+		if got := choice(routes, request); got != "api" {
+			t.Errorf("%s where a certificate is asked for: %s", path, got)
+		}
 	}
 }
 

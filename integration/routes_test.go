@@ -130,6 +130,37 @@ func TestAPublicPrefixDoesNotLeadElsewhere(t *testing.T) {
 	}
 }
 
+// Tomcat, Spring and others cut off what follows a semicolon: to them /lab;x is
+// /lab. The route that Envoy chooses for it is another one.
+func TestAPathThatAServiceReadsAsAnotherRoutesIsRefused(t *testing.T) {
+	realEnvoy(t)
+	clients, lab, other := callersOf(t)
+	w := open(t, plan{settings: `
+audience: https://api.example
+routes:
+  - {name: admin, match: {pathPrefix: /admin}}
+  - {name: lab-only, match: {pathPrefix: /lab}, clientId: lab}
+  - {name: api, match: {pathPrefix: /api}}
+  - {name: rest, access: public}
+`, clients: clients})
+	ambiguous := want{status: 400, reason: "path_ambiguous", oauth: "invalid_request"}
+	for how, g := range map[string]*gate{"named by Envoy": w.envoy(), "found by match": w.envoy(noRouteNames()), "not normalised": w.envoy(noNormalisation())} {
+		for sentence, c := range map[string]struct {
+			ask  ask
+			want want
+		}{
+			"a certificate is asked for":                     {ask{path: "/admin"}, unauthenticated("certificate_missing")},
+			"a semicolon does not make it public":            {ask{path: "/admin;x"}, ambiguous},
+			"nor one in front of a segment":                  {ask{path: "/admin;x/users"}, ambiguous},
+			"nor an encoded one":                             {ask{path: "/admin%3bx"}, ambiguous},
+			"nor does one lead another client to a client's": {ask{path: "/lab;x", as: other}, ambiguous},
+			"in a path of one route it may stand":            {ask{path: "/api/a;v=1", as: lab}, admitted("lab")},
+		} {
+			t.Run(how+": "+sentence, func(t *testing.T) { g.expect(t, c.ask, c.want) })
+		}
+	}
+}
+
 // refusesItself expects Envoy's own refusal: certbearer has no record of it.
 func (g *gate) refusesItself(t *testing.T, a ask, status int) {
 	t.Helper()
