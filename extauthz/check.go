@@ -97,21 +97,35 @@ func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (out *authv
 	}()
 	request, err = wire.FromCheck(in)
 	request.At = began
-	v := s.admit(ctx, &request, err)
+	room := s.enter()
+	if room {
+		defer s.leave()
+	}
+	v := s.admit(ctx, &request, room, err)
 	s.record(&request, &v, time.Since(began))
 	return s.answer(&request, &v).CheckResponse(), nil
 }
 
-// admit decides, if there is room to.
-func (s *Server) admit(ctx context.Context, request *wire.Request, malformed error) verdict {
-	st := s.config.State.Load()
-	if malformed != nil {
-		return verdict{state: st}.refuse(malformed)
-	}
+// enter takes a place among the checks in progress, which is kept until the
+// answer is made and recorded: the record costs too.
+func (s *Server) enter() bool {
 	select {
 	case s.inFlight <- struct{}{}:
-		defer func() { <-s.inFlight }()
+		return true
 	default:
+		return false
+	}
+}
+
+func (s *Server) leave() { <-s.inFlight }
+
+// admit decides, if there is room to.
+func (s *Server) admit(ctx context.Context, request *wire.Request, room bool, malformed error) verdict {
+	st := s.config.State.Load()
+	switch {
+	case malformed != nil:
+		return verdict{state: st}.refuse(malformed)
+	case !room:
 		return verdict{state: st}.refuse(decision.Denyf(decision.Overloaded, "", "%d checks are being decided", cap(s.inFlight)))
 	}
 	return s.decide(ctx, st, request)

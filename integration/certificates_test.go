@@ -1,7 +1,10 @@
 package integration_test
 
 import (
+	"bytes"
 	"crypto/tls"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"maps"
 	"testing"
 	"time"
@@ -53,6 +56,25 @@ func TestTheRefusedCannotTellWhy(t *testing.T) {
 				t.Errorf("the answers differ (-unknown +this):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Envoy hands on whatever its TLS library lets through, and three times. If that
+// did not fit into a check, Envoy would see an error where it has to see a refusal.
+func TestTheLargestCertificateIsRefusedWithARecord(t *testing.T) {
+	realEnvoy(t)
+	g := open(t, plan{}).envoy()
+	// Base64 of ones is slashes, of which each takes three bytes when it is encoded.
+	bulk := func(size int) pkix.Extension {
+		return pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, Value: bytes.Repeat([]byte{0xff}, size)}
+	}
+	for _, size := range []int{20_000, 70_000, 95_000} {
+		huge := selfSigned(t, testca.Template{CommonName: "huge", ExtraExtensions: []pkix.Extension{bulk(size)}})
+		g.expect(t, ask{as: presents(huge)}, unauthenticated("evidence_too_large"))
+	}
+	eventually(t, "Envoy has counted three refusals", func() bool { return g.stat(t, "cluster.upstream.ext_authz.denied") == "3" })
+	if n := g.stat(t, "cluster.upstream.ext_authz.error"); n != "0" && n != "" {
+		t.Errorf("Envoy counts %s errors of certbearer", n)
 	}
 }
 

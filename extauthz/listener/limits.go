@@ -8,9 +8,13 @@ import (
 // GRPCLimits bounds what callers of a gRPC listener may ask for. A zero field
 // means the default that stands beside it.
 type GRPCLimits struct {
-	Connections  int    // at once; 1024
-	Streams      uint32 // at once on a connection; 1024
-	MessageBytes int    // of a request or an answer; 256 KiB
+	Connections int    // at once; 1024
+	Streams     uint32 // at once on a connection; 1024
+	// MessageBytes has to hold what Envoy makes of the largest chain that its TLS
+	// library lets through: 100 KiB, of which the leaf comes three times and every
+	// byte can take four. A check that does not fit would be an error to Envoy and
+	// not a refusal.
+	MessageBytes int    // of a request or an answer; 2 MiB
 	HeaderBytes  uint32 // of gRPC metadata; 16 KiB
 	// ConnectionTimeout is kept below the time to drain, which waits for it.
 	ConnectionTimeout time.Duration // from accept to the end of the HTTP/2 handshake; 5 s
@@ -30,7 +34,7 @@ func (l GRPCLimits) orDefaults() GRPCLimits {
 	return GRPCLimits{
 		Connections:       cmp.Or(l.Connections, 1024),
 		Streams:           cmp.Or(l.Streams, 1024),
-		MessageBytes:      cmp.Or(l.MessageBytes, 256<<10),
+		MessageBytes:      cmp.Or(l.MessageBytes, 2<<20),
 		HeaderBytes:       cmp.Or(l.HeaderBytes, 16<<10),
 		ConnectionTimeout: cmp.Or(l.ConnectionTimeout, 5*time.Second),
 		PingInterval:      cmp.Or(l.PingInterval, time.Second),

@@ -84,6 +84,35 @@ func TestAChainHasAtMostTenCertificates(t *testing.T) {
 	}
 }
 
+func TestNamesOfACertificateAreBounded(t *testing.T) {
+	units := func(n int, text string) []string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = fmt.Sprintf("%s%d", text, i)
+		}
+		return all
+	}
+	malformed := refusal{decision.CertificateMalformed, "source.certificate"}
+	r := newReader(t, peercert.Peer, 0)
+	most := selfSigned(t, testca.Template{CommonName: "x", Units: units(peercert.MaxNameAttributes-1, "u")})
+	wantEvidence(t, r, presented(most.URLEncodedPEM()), most)
+	for sentence, units := range map[string][]string{
+		"one attribute more":          units(peercert.MaxNameAttributes, "u"),
+		"few attributes of much text": units(10, strings.Repeat("u", peercert.MaxNameBytes/10)),
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			over := selfSigned(t, testca.Template{CommonName: "x", Units: units})
+			wantRefusal(t, r, presented(over.URLEncodedPEM()), malformed)
+		})
+	}
+	t.Run("in a chain", func(t *testing.T) {
+		over := selfSigned(t, testca.Template{CommonName: "x", Units: units(peercert.MaxNameAttributes, "u")})
+		value := written{Cert: most.URLEncodedPEM(), Chain: chain(most) + chain(over)}.String()
+		wantRefusal(t, r, presented(most.URLEncodedPEM(), value),
+			refusal{decision.CertificateMalformed, header + " element 1 pair 2 certificate 2"})
+	})
+}
+
 func TestAllElementsTogetherHaveAtMostTenCertificates(t *testing.T) {
 	p := newPKI(t, testca.Template{})
 	others := strangers(t, 9)

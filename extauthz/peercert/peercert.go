@@ -25,6 +25,11 @@ const (
 	// MaxCertificates bounds the different certificates of one request, and
 	// the blocks of one chain; the leaf counts.
 	MaxCertificates = 10
+	// MaxNameBytes bounds the subject and the issuer of a certificate, as
+	// encoded, and MaxNameAttributes how many attributes either has. Writing a
+	// name out, as records do, costs the square of their number.
+	MaxNameBytes      = 8 << 10
+	MaxNameAttributes = 64
 	// MaxElements bounds the elements of x-forwarded-client-cert, and so the
 	// number of hops that can be configured.
 	MaxElements = 10

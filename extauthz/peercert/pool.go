@@ -3,6 +3,7 @@ package peercert
 import (
 	"bytes"
 	"crypto/x509"
+	"fmt"
 	"slices"
 
 	"github.com/certbearer/certbearer/policies/decision"
@@ -31,8 +32,22 @@ func (p *pool) parse(der []byte, where field) (*x509.Certificate, error) {
 		// %.200s: the parser quotes names of the certificate, however long.
 		return nil, decision.Denyf(decision.CertificateMalformed, where.String(), "%.200s", err.Error())
 	}
+	if err := boundNames(certificate); err != nil {
+		return nil, decision.Deny(decision.CertificateMalformed, where.String(), err)
+	}
 	p.certificates = append(p.certificates, certificate)
 	return certificate, nil
+}
+
+// boundNames is asked before anything is made of the names.
+func boundNames(c *x509.Certificate) error {
+	if len(c.RawSubject) > MaxNameBytes || len(c.RawIssuer) > MaxNameBytes {
+		return fmt.Errorf("a subject or issuer of more than %d bytes", MaxNameBytes)
+	}
+	if len(c.Subject.Names) > MaxNameAttributes || len(c.Issuer.Names) > MaxNameAttributes {
+		return fmt.Errorf("a subject or issuer of more than %d attributes", MaxNameAttributes)
+	}
+	return nil
 }
 
 // intermediates parses what follows the leaf in a chain. Clients repeat

@@ -18,6 +18,8 @@ type Template struct {
 	// CommonName and Organization make the subject; empty ones are left out.
 	CommonName   string
 	Organization string
+	// Units are organizational units, each an attribute of its own.
+	Units []string
 
 	// DNSNames, URIs, IPs and Emails make the subject alternative name
 	// (RFC 5280 section 4.2.1.6). The strings are written byte for byte,
@@ -111,7 +113,7 @@ func (t Template) serial() (*big.Int, error) {
 }
 
 func (t Template) subject() pkix.Name {
-	name := pkix.Name{CommonName: t.CommonName}
+	name := pkix.Name{CommonName: t.CommonName, OrganizationalUnit: t.Units}
 	if t.Organization != "" {
 		name.Organization = []string{t.Organization}
 	}
