@@ -14,10 +14,9 @@ const xfcc = "x-forwarded-client-cert"
 // caller that sends one is not believed: they are gone before a filter runs.
 func forgeableHeaders() []string {
 	return []string{
-		"client-cert",       // RFC 9440
-		"client-cert-chain", // RFC 9440
-		"ssl-client-cert",   // ingress-nginx
-		"x-client-cert",
+		"client-cert",                      // RFC 9440
+		"client-cert-chain",                // RFC 9440
+		"ssl-client-cert",                  // ingress-nginx
 		"x-forwarded-tls-client-cert",      // Traefik
 		"x-forwarded-tls-client-cert-info", // Traefik
 		"x-ssl-cert",
@@ -30,11 +29,24 @@ func forgeableHeaders() []string {
 func forgeablePrefixes() []string {
 	return []string{
 		"certbearer-",
+		"cf-client-cert-", // Cloudflare
 		"ssl-client-",
 		"x-amzn-mtls-clientcert", // AWS load balancer
+		"x-arr-clientcert",       // Azure
+		"x-client-cert",          // Google Cloud load balancer, among others
+		"x-client-dn",
+		"x-client-verify",
 		"x-envoy-",
 		"x-ssl-client-",
+		"x-tls-client-",
 	}
+}
+
+// reroutingHeaders are names by which some services take another path or host
+// than the request's own, for which the route was chosen. This listener is the
+// edge: whoever sends one is a caller and not a proxy of ours.
+func reroutingHeaders() []string {
+	return []string{"forwarded", "x-forwarded-host", "x-original-url", "x-rewrite-url"}
 }
 
 // CertificateHeaders returns the names of every header in which a proxy in common
@@ -52,12 +64,29 @@ func CertificateHeaders() []string {
 		"x-amzn-mtls-clientcert-issuer",
 		"x-amzn-mtls-clientcert-subject",
 		"x-amzn-mtls-clientcert-validity",
+		"x-arr-clientcert",
+		"x-client-cert",
+		"x-client-cert-chain",
+		"x-client-cert-leaf",
+		"x-client-cert-present",
+		"x-client-cert-chain-verified",
+		"x-client-cert-hash",
+		"x-client-cert-serial-number",
+		"x-client-cert-spiffe",
+		"x-client-cert-subject-dn",
+		"x-client-cert-uri-sans",
+		"x-client-cert-dnsname-sans",
+		"x-client-dn",
+		"x-client-verify",
+		"x-tls-client-cert",
+		"cf-client-cert-sha256",
+		"cf-client-cert-der-base64",
 	)
 }
 
 func earlyHeaderMutation() *corev3.TypedExtensionConfig {
 	var mutations []*mutationv3.HeaderMutation
-	for _, name := range forgeableHeaders() {
+	for _, name := range append(forgeableHeaders(), reroutingHeaders()...) {
 		mutations = append(mutations, &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: name}})
 	}
 	for _, prefix := range forgeablePrefixes() {

@@ -55,8 +55,8 @@ func downstreamTLS(p Params) *tlsv3.DownstreamTlsContext {
 	}
 }
 
-// endpointTLS is Envoy's side of mTLS towards certbearer. certbearer is TLS 1.3
-// throughout, so nothing older is offered. alpn is what the cluster speaks.
+// endpointTLS is Envoy's side of mTLS towards certbearer. Both
+// sides are ours, so nothing older than TLS 1.3 is offered. alpn is what the cluster speaks.
 func endpointTLS(p Params, t ClientTLS, secret, alpn string) *tlsv3.UpstreamTlsContext {
 	name := sanMatcher(tlsv3.SubjectAltNameMatcher_DNS, t.ServerName)
 	if t.ServerURI != "" {

@@ -29,6 +29,12 @@ func smuggled(victim *testca.Issued) map[string][]string {
 		"x-client-cert":                    {pem},
 		"x-forwarded-tls-client-cert":      {pem},
 		"certbearer-statement":             {"of-its-own"},
+		"x-client-cert-leaf":               {pem},
+		"x-arr-clientcert":                 {pem},
+		"x-tls-client-cert":                {pem},
+		"x-client-dn":                      {"CN=victim"},
+		"x-client-verify":                  {"SUCCESS"},
+		"cf-client-cert-sha256":            {"00"},
 	}
 }
 
@@ -101,6 +107,25 @@ func (g *gate) dropsHeader(t *testing.T, name string, values []string, own *tls.
 		if c.status == 200 && c.ask.path == "/rest" {
 			if b := g.token(t, got); b.ClientID != "partner" {
 				t.Errorf("the token is for %q", b.ClientID)
+			}
+		}
+	}
+}
+
+// Some services take the path or the host of such a header for the request's
+// own, and so another than the one that the route was chosen for.
+func TestACallerCannotRerouteItsRequestByAHeader(t *testing.T) {
+	realEnvoy(t)
+	clients, known, _ := partner(t)
+	g := open(t, plan{settings: headerRoutes, clients: clients}).envoy()
+	for name, value := range map[string]string{
+		"X-Original-Url": "/rest", "X-Rewrite-Url": "/rest", "X-Forwarded-Host": "other.example", "Forwarded": "host=other.example",
+	} {
+		for _, a := range []ask{{path: "/public"}, {path: "/rest", as: known}} {
+			a.header = http.Header{name: {value}}
+			got := g.ask(t, a)
+			if got.status != 200 || len(got.received) != 1 || len(got.received[0].Header[name]) > 0 {
+				t.Errorf("%s on %s: status %d, the upstream received %+v", name, a.path, got.status, got.received)
 			}
 		}
 	}

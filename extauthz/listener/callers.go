@@ -38,7 +38,7 @@ func (c Callers) check(address Address) error {
 		return fmt.Errorf("listener %s: callers are proven by mtls or unauthenticated, not both", address)
 	case c.MTLS == nil && !c.Unauthenticated:
 		return fmt.Errorf("listener %s: TCP does not prove who calls, and whoever calls can have any client's token: "+
-			"use a Unix socket (\"unix:/path\"), or write \"callers: {mtls: {certificate: …, key: …, trustedCA: …, sans: [spiffe://…]}}\", "+
+			"use a Unix socket (\"unix:/path\"), or write \"callers: {certificate: …, key: …, trustedCA: …, sans: [spiffe://…]}\", "+
 			"or, to believe everyone who can connect, \"callers: unauthenticated\"", address)
 	}
 	return nil

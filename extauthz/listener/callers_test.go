@@ -32,7 +32,7 @@ func TestTCPWithoutProvenCallersIsRefused(t *testing.T) {
 		"an address that cannot be open":    {"192.0.2.1:1", listener.Callers{Unauthenticated: true}, "bind"},
 		"no address":                        {"", listener.Callers{}, "neither"},
 		"loopback by name without callers":  {"localhost:0", listener.Callers{}, `"unix:/path"`},
-		"IPv6 loopback without any callers": {"[::1]:0", listener.Callers{}, "mtls"},
+		"IPv6 loopback without any callers": {"[::1]:0", listener.Callers{}, "trustedCA"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, err := listener.ListenEvidence(t.Context(), listener.EvidenceConfig{Address: test.address, Callers: test.callers})
