@@ -3,13 +3,12 @@ package envoy
 import (
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 )
 
 // Bootstrap returns the whole configuration. Beside it Envoy needs the document
 // of [Secrets] at and beside p.SDSPath. The error joins [ParamError]s.
 func Bootstrap(p Params) (*bootstrapv3.Bootstrap, error) {
-	listener, err := Listener(p)
+	listeners, err := Listeners(p)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +25,7 @@ func Bootstrap(p Params) (*bootstrapv3.Bootstrap, error) {
 		Node:  &corev3.Node{Id: "certbearer", Cluster: "certbearer"},
 		Admin: admin,
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{
-			Listeners: []*listenerv3.Listener{listener},
+			Listeners: listeners,
 			Clusters:  clusters,
 		},
 	}, nil

@@ -77,6 +77,14 @@ func configurations() map[string]envoy.Params {
 			p.HTTP = envoy.Endpoint{Address: "10.0.0.7:9192", TLS: &byURI}
 			p.Upstream = envoy.Upstream{Scheme: "https", Host: "127.0.0.1", Port: 8443, TrustedCA: "ca.crt"}
 		}),
+		"public": with(func(p *envoy.Params) {
+			p.PublicListen = "127.0.0.1:8444"
+			p.Routes = append([]envoy.Route{
+				{Name: "token_endpoint", PathPrefix: "/oauth2/token", Access: envoy.OwnEndpoint},
+				{Name: "introspection_endpoint", PathPrefix: "/oauth2/introspect", Access: envoy.OwnEndpoint},
+			}, routes()...)
+			p.JWTAuthn = &envoy.JWTAuthn{Issuer: "https://localhost:8444", Audiences: []string{"http://127.0.0.1:8080"}}
+		}),
 		"https_by_name": with(func(p *envoy.Params) {
 			p.Upstream = envoy.Upstream{Scheme: "https", Host: "backend.example.com", Port: 443, TrustedCA: "ca.crt"}
 		}),

@@ -5,14 +5,16 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// ListenerName is the name of the one listener.
+// ListenerName is the name of the listener that asks for certificates.
 const ListenerName = "certbearer"
 
 // Bounds of the listener. A connection that is open for maxLife ends, and so does
@@ -31,41 +33,56 @@ const (
 	headersKB = 96
 )
 
-// Listener returns the listener. The error joins [ParamError]s.
-func Listener(p Params) (*listenerv3.Listener, error) {
+// PublicListenerName is the name of the listener that asks for no certificate.
+const PublicListenerName = "certbearer-public"
+
+// Listeners returns the listener, and the public one if there is to be one. The
+// error joins [ParamError]s.
+func Listeners(p Params) ([]*listenerv3.Listener, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	at, err := parseListen(p.Listen)
+	main, err := listener(ListenerName, p.Listen, downstreamTLS(p), connectionManager(p, ListenerName, routeConfig(p), httpFilters(p)))
+	if err != nil || p.PublicListen == "" {
+		return []*listenerv3.Listener{main}, err
+	}
+	public, err := listener(PublicListenerName, p.PublicListen, publicTLS(p), connectionManager(p, PublicListenerName, publicRouteConfig(p), publicFilters(p)))
+	return []*listenerv3.Listener{main, public}, err
+}
+
+func listener(name, address string, tls *tlsv3.DownstreamTlsContext, manager *hcmv3.HttpConnectionManager) (*listenerv3.Listener, error) {
+	at, err := parseListen(address)
 	if err != nil {
 		return nil, err
 	}
 	return &listenerv3.Listener{
-		Name:                          ListenerName,
+		Name:                          name,
 		Address:                       at.proto(),
 		PerConnectionBufferLimitBytes: wrapperspb.UInt32(bufferLimit),
 		FilterChains: []*listenerv3.FilterChain{{
 			TransportSocket: &corev3.TransportSocket{
 				Name:       tlsSocket,
-				ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(downstreamTLS(p))},
+				ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(tls)},
 			},
 			TransportSocketConnectTimeout: durationpb.New(handshakeTimeout),
 			Filters: []*listenerv3.Filter{{
 				Name:       "envoy.filters.network.http_connection_manager",
-				ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: pack(connectionManager(p))},
+				ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: pack(manager)},
 			}},
 		}},
 	}, nil
 }
 
-func connectionManager(p Params) *hcmv3.HttpConnectionManager {
+func connectionManager(p Params, name string, routes *routev3.RouteConfiguration, filters []*hcmv3.HttpFilter) *hcmv3.HttpConnectionManager {
 	m := &hcmv3.HttpConnectionManager{
-		StatPrefix:     ListenerName,
+		StatPrefix:     name,
 		CodecType:      hcmv3.HttpConnectionManager_AUTO,
-		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: routeConfig(p)},
-		HttpFilters:    httpFilters(p),
+		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: routes},
+		HttpFilters:    filters,
 		AccessLog:      accessLog(p.AccessLog),
-		UpgradeConfigs: []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
+	}
+	if name == ListenerName {
+		m.UpgradeConfigs = []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}}
 	}
 	distrust(m)
 	bound(m)
@@ -123,6 +140,11 @@ func httpFilters(p Params) []*hcmv3.HttpFilter {
 		filters = append(filters, filter(jwtFilter, jwtAuthn(*p.JWTAuthn)))
 	}
 	return append(filters, filter("envoy.filters.http.router", &routerv3.Router{}))
+}
+
+// publicFilters have no jwt_authn: nothing on the public listener takes a token.
+func publicFilters(p Params) []*hcmv3.HttpFilter {
+	return []*hcmv3.HttpFilter{filter(extAuthzFilter, extAuthz(p)), filter("envoy.filters.http.router", &routerv3.Router{})}
 }
 
 func filter(name string, config proto.Message) *hcmv3.HttpFilter {

@@ -47,6 +47,7 @@ func TestEveryRouteTellsCertbearerItsNameAndOnlyTheJWKSIsNotAsked(t *testing.T) 
 	}
 	want := []string{
 		"jwks not asked, token not demanded",
+		"metadata not asked, token not demanded",
 		"route:cors asked as cors, token not demanded",
 		"route:fhir asked as fhir, token demanded",
 		"route:status asked as status, token not demanded",
@@ -198,11 +199,11 @@ func strayKeys(t *testing.T, m *hcmv3.HttpConnectionManager) []string {
 
 func listenerOf(t *testing.T, p envoy.Params) *listenerv3.Listener {
 	t.Helper()
-	l, err := envoy.Listener(p)
+	all, err := envoy.Listeners(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l
+	return all[0]
 }
 
 func managerOf(t *testing.T, p envoy.Params) *hcmv3.HttpConnectionManager {

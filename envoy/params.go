@@ -17,6 +17,10 @@ import "time"
 type Params struct {
 	// Listen is the IP address and port of the listener; port 0 lets the system choose.
 	Listen string
+	// PublicListen is the IP address and port of a second listener, which asks for no
+	// certificate: for the JWKS, metadata, and refusals of certbearer's own
+	// endpoints. Empty: none. It needs HTTP.
+	PublicListen string
 	// AdminListen is the loopback address and port of Envoy's admin interface. Empty: none.
 	AdminListen string
 
@@ -38,7 +42,8 @@ type Params struct {
 	// (0: [DefaultTimeout]).
 	ExtAuthz Endpoint
 	Timeout  time.Duration
-	// HTTP is certbearer's HTTP endpoint, which serves the JWKS. Empty: no JWKS route.
+	// HTTP is certbearer's HTTP endpoint, which serves its own endpoints, the JWKS and
+	// metadata. Empty: no routes to them.
 	HTTP Endpoint
 
 	// Upstream is the service behind Envoy.
@@ -138,6 +143,9 @@ const (
 	// Preflight covers CORS preflights only: OPTIONS with origin and
 	// access-control-request-method.
 	Preflight Access = "preflight"
+	// OwnEndpoint leads to certbearer's HTTP endpoint, with its signed statement of
+	// the certificate. Its path is matched exactly.
+	OwnEndpoint Access = "endpoint"
 )
 
 // RouteExtension is the context extension that names a route to certbearer.

@@ -12,10 +12,11 @@ import (
 
 const (
 	jwksPath      = "/.well-known/jwks.json"
+	metadataPath  = "/.well-known/oauth-authorization-server"
 	methodOptions = "OPTIONS"
 )
 
-// routeConfig lists the JWKS route, then the given routes in their order, then
+// routeConfig lists the routes of what is published, then the given routes in their order, then
 // one without a name: what nobody thought of is certbearer's to refuse and
 // record, not a 404 that nobody sees. It is one virtual host, because several
 // would be chosen by host before the order is looked at.
@@ -26,7 +27,7 @@ const (
 func routeConfig(p Params) *routev3.RouteConfiguration {
 	var routes []*routev3.Route
 	if p.HTTP.Address != "" {
-		routes = append(routes, jwksRoute(p))
+		routes = append(routes, publishedRoutes(p)...)
 	}
 	for _, r := range p.Routes {
 		routes = append(routes, namedRoute(p, r))
@@ -43,26 +44,53 @@ func routeConfig(p Params) *routev3.RouteConfiguration {
 	}
 }
 
-// jwksRoute is for everyone: verification keys are public, and whoever fetches
-// them has no token yet.
-func jwksRoute(p Params) *routev3.Route {
+// publishedRoutes are for everyone: verification keys and metadata are public, and
+// whoever fetches them has no token yet.
+func publishedRoutes(p Params) []*routev3.Route {
+	// RFC 8414 section 3.1 puts the path of an issuer behind the well-known one.
+	return []*routev3.Route{
+		publishedRoute(p, "jwks", &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: jwksPath}}),
+		publishedRoute(p, "metadata", match(metadataPath, nil)),
+	}
+}
+
+func publishedRoute(p Params, name string, matching *routev3.RouteMatch) *routev3.Route {
 	perFilter := map[string]*anypb.Any{extAuthzFilter: extAuthzOff()}
 	if p.JWTAuthn != nil {
 		perFilter[jwtFilter] = jwtOff()
 	}
+	matching.Headers = []*routev3.HeaderMatcher{methods("GET", "HEAD")}
 	return &routev3.Route{
-		Name: "jwks",
-		Match: &routev3.RouteMatch{
-			PathSpecifier: &routev3.RouteMatch_Path{Path: jwksPath},
-			Headers:       []*routev3.HeaderMatcher{methods("GET", "HEAD")},
-		},
+		Name:                   name,
+		Match:                  matching,
 		Action:                 toCluster(httpCluster),
 		RequestHeadersToRemove: []string{"authorization", "cookie"},
 		TypedPerFilterConfig:   perFilter,
 	}
 }
 
+// ownRoute leads to an endpoint of certbearer's. The check in front of it only
+// adds the statement; the endpoint judges.
+func ownRoute(p Params, r Route) *routev3.Route {
+	perFilter := map[string]*anypb.Any{extAuthzFilter: extAuthzNamed(r.Name)}
+	if p.JWTAuthn != nil {
+		perFilter[jwtFilter] = jwtOff()
+	}
+	return &routev3.Route{
+		Name: "route:" + r.Name,
+		Match: &routev3.RouteMatch{
+			PathSpecifier: &routev3.RouteMatch_Path{Path: r.PathPrefix}, Headers: headerMatchers(r),
+		},
+		Action:                 toCluster(httpCluster),
+		RequestHeadersToRemove: []string{"cookie"},
+		TypedPerFilterConfig:   perFilter,
+	}
+}
+
 func namedRoute(p Params, r Route) *routev3.Route {
+	if r.Access == OwnEndpoint {
+		return ownRoute(p, r)
+	}
 	perFilter := map[string]*anypb.Any{extAuthzFilter: extAuthzNamed(r.Name)}
 	if p.JWTAuthn != nil && (r.Access == Public || r.Access == Preflight) {
 		perFilter[jwtFilter] = jwtOff()

@@ -30,6 +30,17 @@ func signatureAlgorithms() []string {
 	}
 }
 
+// cipherSuites are those that RFC 9325 section 4.2 recommends for TLS 1.2, and the
+// only ones that the FAPI 2.0 profile permits: forward secrecy and AEAD.
+func cipherSuites() []string {
+	return []string{
+		"ECDHE-ECDSA-AES128-GCM-SHA256",
+		"ECDHE-RSA-AES128-GCM-SHA256",
+		"ECDHE-ECDSA-AES256-GCM-SHA384",
+		"ECDHE-RSA-AES256-GCM-SHA384",
+	}
+}
+
 // downstreamTLS asks for a client certificate, has the client prove its key, and
 // leaves the judgement to certbearer. Each part is needed: without a trusted CA
 // Envoy never asks; without suppress_client_ca_list clients that obey the list
@@ -40,6 +51,8 @@ func downstreamTLS(p Params) *tlsv3.DownstreamTlsContext {
 		CommonTlsContext: &tlsv3.CommonTlsContext{
 			TlsParams: &tlsv3.TlsParameters{
 				TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2,
+				TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+				CipherSuites:              cipherSuites(),
 				SignatureAlgorithms:       signatureAlgorithms(),
 			},
 			AlpnProtocols:                  []string{"h2", "http/1.1"},

@@ -48,6 +48,7 @@ func (p Params) Validate() error {
 	}
 	f.upstream(p.Upstream)
 	f.routes(p.Routes)
+	f.ownEndpoints(p)
 	f.jwt(p)
 	f.optionalPath("AccessLog", p.AccessLog)
 	return f.join()
@@ -65,6 +66,14 @@ func (f *faults) add(param, format string, args ...any) {
 func (f *faults) listen(p Params) {
 	if _, err := parseListen(p.Listen); err != nil {
 		f.add("Listen", "%v", err)
+	}
+	if p.PublicListen != "" {
+		if _, err := parseListen(p.PublicListen); err != nil {
+			f.add("PublicListen", "%v", err)
+		}
+		if p.HTTP.Address == "" {
+			f.add("PublicListen", "needs HTTP: there is nothing else to serve")
+		}
 	}
 	if p.AdminListen == "" {
 		return
@@ -149,6 +158,14 @@ func (f *faults) routes(routes []Route) {
 	}
 }
 
+func (f *faults) ownEndpoints(p Params) {
+	for i, r := range p.Routes {
+		if r.Access == OwnEndpoint && p.HTTP.Address == "" {
+			f.add(fmt.Sprintf("Routes[%d].Access", i), "%s needs HTTP", OwnEndpoint)
+		}
+	}
+}
+
 func (f *faults) route(param string, r Route) {
 	if r.Name == "" || checkText(r.Name) != nil {
 		f.add(param+".Name", "must be 1 to %d bytes without control characters", maxText)
@@ -177,6 +194,10 @@ func (f *faults) access(param string, r Route) {
 	}
 	switch r.Access {
 	case "", Certificate, Public:
+	case OwnEndpoint:
+		if r.PathPrefix == "" || r.PathPrefix == "/" {
+			f.add(param+".PathPrefix", "must be the endpoint's path")
+		}
 	case Preflight:
 		if len(r.Methods) > 1 || len(r.Methods) == 1 && r.Methods[0] != methodOptions {
 			f.add(param+".Methods", "a preflight is always %s", methodOptions)

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -34,6 +36,11 @@ type Config struct {
 	Issuer string
 	// DefaultAudience is what a client without audiences may have tokens for.
 	DefaultAudience string
+	// EndpointOrigin is the origin of our own endpoints, such as
+	// https://gateway.example, and EndpointPaths their paths. On routes with
+	// [AccessEndpoint] only a request to one of them gets a statement.
+	EndpointOrigin string
+	EndpointPaths  []string
 	// InjectedTokenLifetime is how long an injected token lives at most.
 	InjectedTokenLifetime time.Duration
 	// RemoveHeaders are taken off every request that is allowed: headers in
@@ -48,9 +55,12 @@ type Config struct {
 // Server implements envoy.service.auth.v3.Authorization.
 type Server struct {
 	authv3.UnimplementedAuthorizationServer
-	config        Config
-	inFlight      chan struct{}
-	removeOnAllow []string // for routes that set no Authorization
+	config   Config
+	inFlight chan struct{}
+
+	removeForged     []string // where Authorization is set, or a foreign one left
+	removeOnAllow    []string // for routes that ask for nothing
+	removeOnHandOver []string // for our endpoints, besides a statement that is set
 }
 
 // NewServer returns a Server, or what is missing.
@@ -66,10 +76,13 @@ func NewServer(config Config) (*Server, error) {
 	case config.InFlight < 1:
 		return nil, fmt.Errorf("extauthz: %d checks at once are none", config.InFlight)
 	}
+	forged := append(slices.Clone(config.RemoveHeaders), peercert.StatementHeader)
 	return &Server{
-		config:        config,
-		inFlight:      make(chan struct{}, config.InFlight),
-		removeOnAllow: append([]string{"authorization"}, config.RemoveHeaders...),
+		config:           config,
+		inFlight:         make(chan struct{}, config.InFlight),
+		removeForged:     forged,
+		removeOnAllow:    append([]string{"authorization"}, forged...),
+		removeOnHandOver: slices.Clone(config.RemoveHeaders),
 	}, nil
 }
 
@@ -79,10 +92,14 @@ type verdict struct {
 	reason   decision.Reason
 	err      error // the Denial, nil if allowed
 	route    *Route
+	inbound  inbound
 	identity authn.Identity
+	scope    []string
 	token    tokens.Token
 	reused   bool
-	state    *state.State
+	// statement is what an endpoint of ours is told, "" for nothing.
+	statement string
+	state     *state.State
 }
 
 // Check implements authv3.AuthorizationServer. It never returns an error: to
@@ -155,16 +172,22 @@ func (s *Server) judge(ctx context.Context, st *state.State, request *wire.Reque
 		return v.refuse(err)
 	}
 	request.Route = v.route.Name
-	if err := checkInbound(v.route, request, t); err != nil {
+	if v.route.Access == AccessEndpoint {
+		return s.handOver(v, request, t)
+	}
+	if v.inbound, err = s.readInbound(v.route, st, request, t); err != nil {
 		return v.refuse(err)
 	}
 	if v.route.Access != AccessCertificate {
 		return v.allow()
 	}
-	if v.identity, err = s.authenticate(ctx, st, v.route, request, clientID, t); err != nil {
-		return v.refuse(err)
+	if v.identity, err = s.authenticate(ctx, &v, request, clientID, t); err != nil {
+		return v.refuse(v.inbound.refusal(err))
 	}
 	if err := s.checkAudience(v.route, v.identity.Client); err != nil {
+		return v.refuse(err)
+	}
+	if v.scope, err = grant(&v); err != nil {
 		return v.refuse(err)
 	}
 	return v.allow()
@@ -179,6 +202,9 @@ func (v verdict) allow() verdict {
 	switch v.route.Access {
 	case AccessCertificate:
 		v.reason = decision.Allowed
+		if v.inbound.foreign {
+			v.reason = decision.AllowedForeign
+		}
 	case AccessPublic:
 		v.reason = decision.AllowedPublic
 	case AccessPreflight:
@@ -187,22 +213,41 @@ func (v verdict) allow() verdict {
 	return v
 }
 
-func checkInbound(route *Route, request *wire.Request, t *decision.Trace) error {
-	if len(request.Header("authorization")) == 0 {
-		return nil
+func (s *Server) authenticate(ctx context.Context, v *verdict, request *wire.Request, clientID string, t *decision.Trace) (authn.Identity, error) {
+	presented := peercert.Presented{PeerCertificate: request.PeerCertificate, Header: request.Header}
+	claim := authn.Claim{
+		Hint:    policies.Hint{Route: v.route.ClientID, Parameter: clientID},
+		Inbound: v.inbound.check(v.route),
 	}
-	if route.Inbound == InboundReplace {
-		t.Note(decision.StepAuthorization, "the caller's Authorization is ignored")
-		return nil
-	}
-	err := decision.Denyf(decision.AuthorizationRefused, "authorization", "the caller sent its own, and route %s has inboundAuthorization: reject", route.Name)
-	t.Fail(decision.StepAuthorization, "%v", err)
-	return err
+	return s.config.Authenticator.Authenticate(ctx, v.state, presented, claim, request.At, t)
 }
 
-func (s *Server) authenticate(ctx context.Context, st *state.State, route *Route, request *wire.Request, clientID string, t *decision.Trace) (authn.Identity, error) {
-	presented := peercert.Presented{PeerCertificate: request.PeerCertificate, Header: request.Header}
-	return s.config.Authenticator.Authenticate(ctx, st, presented, policies.Hint{Route: route.ClientID, Parameter: clientID}, request.At, t)
+// grant returns the scopes of the injected token. A token of the caller's own
+// narrows them: what it was not given, it does not get by coming here.
+func grant(v *verdict) ([]string, error) {
+	client, wanted := v.identity.Client, v.route.Scope
+	if v.inbound.token == nil {
+		return client.NarrowScope(wanted), nil
+	}
+	own := v.inbound.token.Scope
+	if len(wanted) == 0 {
+		return within(client.NarrowScope(own), own), nil
+	}
+	granted := within(client.NarrowScope(wanted), own)
+	if len(granted) == 0 {
+		return nil, decision.Denyf(decision.ScopeInsufficient, "scope", "the token has none of the scopes of route %s", v.route.Name)
+	}
+	return granted, nil
+}
+
+func within(scopes, most []string) []string {
+	var kept []string
+	for _, scope := range scopes {
+		if slices.Contains(most, scope) {
+			kept = append(kept, scope)
+		}
+	}
+	return kept
 }
 
 func (s *Server) checkAudience(route *Route, client *policies.Client) error {
@@ -218,7 +263,7 @@ func (s *Server) token(ctx context.Context, v *verdict, at time.Time) (tokens.To
 		Issuer:     s.config.Issuer,
 		ClientID:   client.ID(),
 		Audience:   v.route.Audience,
-		Scope:      client.NarrowScope(v.route.Scope),
+		Scope:      v.scope,
 		Thumbprint: v.identity.Evidence.Thumbprint,
 		Bind:       v.route.Inject.Bind,
 		Typ:        v.route.Inject.Typ,
@@ -239,15 +284,39 @@ func (s *Server) answer(request *wire.Request, v *verdict) wire.Response {
 	case decision.Allowed:
 		return wire.Allow(wire.Allowance{
 			Set:      []wire.Header{{Name: "authorization", Value: "Bearer " + v.token.Value.Reveal()}},
-			Remove:   s.config.RemoveHeaders,
+			Remove:   s.removeForged,
 			Metadata: metadata,
 		})
+	case decision.AllowedForeign:
+		return wire.Allow(wire.Allowance{Remove: s.removeForged, Metadata: metadata})
+	case decision.AllowedEndpoint:
+		return s.handedOver(v, metadata)
 	case decision.AllowedPublic, decision.AllowedPreflight:
 		return wire.Allow(wire.Allowance{Remove: s.removeOnAllow, Metadata: metadata})
 	}
-	r := refusal(v.reason, request.ID)
+	r := refusal(v.reason, request.ID, v.neededScope())
 	r.Metadata = metadata
 	return wire.Deny(r)
+}
+
+// handedOver sets the statement, or takes off one that did not come from us.
+func (s *Server) handedOver(v *verdict, metadata wire.Metadata) wire.Response {
+	if v.statement == "" {
+		return wire.Allow(wire.Allowance{Remove: append(slices.Clone(s.removeOnHandOver), peercert.StatementHeader), Metadata: metadata})
+	}
+	return wire.Allow(wire.Allowance{
+		Set:      []wire.Header{{Name: peercert.StatementHeader, Value: v.statement}},
+		Remove:   s.removeOnHandOver,
+		Metadata: metadata,
+	})
+}
+
+// neededScope is what WWW-Authenticate says of a token with too little scope.
+func (v *verdict) neededScope() string {
+	if v.route == nil {
+		return ""
+	}
+	return strings.Join(v.route.Scope, " ")
 }
 
 func (s *Server) panicked(request *wire.Request, value any, began time.Time) wire.Response {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/certbearer/certbearer/extauthz/authn"
+	"github.com/certbearer/certbearer/extauthz/oauthanswer"
 	"github.com/certbearer/certbearer/extauthz/state"
 	"github.com/certbearer/certbearer/extauthz/wire"
 	"github.com/certbearer/certbearer/policies/decision"
@@ -35,9 +36,9 @@ func NewExplainer(config Config) *Explainer { return &Explainer{Server{config: c
 func (e *Explainer) Explain(ctx context.Context, st *state.State, request *wire.Request, clientID string, t *decision.Trace) Explanation {
 	v := e.server.judge(ctx, st, request, clientID, t)
 	explanation := Explanation{Reason: v.reason, Err: v.err, Route: v.route, Identity: v.identity}
-	if v.err != nil {
-		a, _ := answerTo(v.reason)
-		explanation.Status, explanation.OAuthError = a.status.HTTP(), a.code
+	if !v.reason.Allows() {
+		a, _ := oauthanswer.Of(v.reason)
+		explanation.Status, explanation.OAuthError = a.Status, a.Error
 	}
 	return explanation
 }

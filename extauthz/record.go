@@ -1,12 +1,10 @@
 package extauthz
 
 import (
-	"errors"
 	"time"
 
 	"github.com/certbearer/certbearer/extauthz/audit"
 	"github.com/certbearer/certbearer/extauthz/wire"
-	"github.com/certbearer/certbearer/policies/decision"
 )
 
 // record writes the one audit record of a decision and counts it.
@@ -33,24 +31,10 @@ func (s *Server) record(request *wire.Request, v *verdict, took time.Duration) {
 		Generation:  v.state.Generation,
 		Duration:    took,
 	}
-	var denial *decision.Denial
-	if errors.As(v.err, &denial) {
-		r.Field = denial.Field
-		if denial.Cause != nil {
-			r.Detail = denial.Cause.Error()
-		}
-	} else if v.err != nil {
-		r.Detail = v.err.Error()
-	}
+	r.SetCause(v.err)
 	if client := v.identity.Client; client != nil {
 		r.Client = client.ID()
 	}
-	if leaf := v.identity.Evidence.Leaf; leaf != nil {
-		r.Thumbprint = v.identity.Evidence.Thumbprint
-		r.Subject = leaf.Subject.String()
-		r.Issuer = leaf.Issuer.String()
-		r.Serial = leaf.SerialNumber.Text(16)
-		r.NotAfter = leaf.NotAfter
-	}
+	r.SetCertificate(v.identity.Evidence.Leaf, v.identity.Evidence.Thumbprint)
 	s.config.Audit.Write(&r)
 }

@@ -24,10 +24,13 @@ const (
 	AccessPublic
 	// AccessPreflight: nothing, for CORS preflights only.
 	AccessPreflight
+	// AccessEndpoint: nothing here. The request goes to an endpoint of ours, which
+	// is told which certificate the connection proved.
+	AccessEndpoint
 )
 
 // InboundAuthorization says what becomes of an Authorization header that the
-// caller sends. None of the values lets it reach the upstream.
+// caller sends.
 type InboundAuthorization uint8
 
 const (
@@ -35,6 +38,13 @@ const (
 	InboundReject InboundAuthorization = iota
 	// InboundReplace ignores the header; it is overwritten or taken off.
 	InboundReplace
+	// InboundVerify takes a token of ours that is bound to the connection's
+	// certificate, which narrows what the injected one may do, and refuses all else.
+	InboundVerify
+	// InboundPass is InboundVerify for tokens of ours, and leaves every other
+	// Authorization as it is: no token is injected then. It is the one value that
+	// lets something of the caller's reach the upstream.
+	InboundPass
 )
 
 // Inject says what stands in the tokens of a route.

@@ -70,13 +70,15 @@ type Thumbprint = [sha256.Size]byte
 // what the others need hangs on a pointer. Two records of one client are the
 // same exactly if their pointers are.
 type Client struct {
-	id       string
-	pin      Thumbprint // the first one, if pins is not 0
-	pins     uint16
-	status   Status
-	method   AuthMethod
-	lifetime uint32 // of the token endpoint's tokens, in seconds
-	more     *clientExtra
+	id     string
+	pin    Thumbprint // the first one, if pins is not 0
+	pins   uint16
+	status Status
+	method AuthMethod
+	// otherGrants is set where grantType lists grants, and not client_credentials.
+	otherGrants bool
+	lifetime    uint32 // of the token endpoint's tokens, in seconds
+	more        *clientExtra
 }
 
 // clientExtra is what most clients do not have.
@@ -87,6 +89,7 @@ type clientExtra struct {
 	defaultScope []string
 	scope        []string
 	audience     []string
+	introspects  []string
 }
 
 var noExtra clientExtra
@@ -149,11 +152,26 @@ func (c *Client) NarrowScope(route []string) []string {
 	}
 	var narrowed []string
 	for _, scope := range route {
-		if slices.Contains(extra.scope, scope) || slices.Contains(extra.defaultScope, scope) {
+		if c.MayHaveScope(scope) {
 			narrowed = append(narrowed, scope)
 		}
 	}
 	return narrowed
+}
+
+// MayHaveScope reports whether the scope is one of the client's.
+func (c *Client) MayHaveScope(scope string) bool {
+	return slices.Contains(c.extra().scope, scope) || slices.Contains(c.extra().defaultScope, scope)
+}
+
+// MayUseCredentials reports whether the client may use the client_credentials
+// grant: its grantType lists it, or lists nothing.
+func (c *Client) MayUseCredentials() bool { return !c.otherGrants }
+
+// MayIntrospect reports whether the client may ask about other clients' tokens for
+// the audience (RFC 7662 section 4): as the resource that receives them.
+func (c *Client) MayIntrospect(audience string) bool {
+	return slices.Contains(c.extra().introspects, audience)
 }
 
 // MayHave reports whether the client may have tokens for the audience: one of

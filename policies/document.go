@@ -110,15 +110,17 @@ type member struct {
 
 // reader turns the members of one document into a Client.
 type reader struct {
-	doc        Document
-	idGiven    bool // even if it is no good
-	method     AuthMethod
-	binding    truststore.Binding
-	bindingSet bool
-	lifetime   uint32
-	defaults   []string
-	scope      []string
-	audience   []string
+	doc         Document
+	idGiven     bool // even if it is no good
+	method      AuthMethod
+	binding     truststore.Binding
+	bindingSet  bool
+	lifetime    uint32
+	defaults    []string
+	scope       []string
+	audience    []string
+	introspects []string
+	grants      []string
 }
 
 func parseDocument(file string, number int, alone bool, raw rawDocument) Document {
@@ -224,6 +226,10 @@ func (r *reader) read(m member) *Fault {
 		return readScopes(m.value, &r.scope)
 	case "audience":
 		return readAudience(m.value, &r.audience)
+	case "introspects":
+		return readAudience(m.value, &r.introspects)
+	case "grantType":
+		return readTexts(m.value, &r.grants)
 	case "accessTokenLifetime":
 		return r.readLifetime(m)
 	case "mode":
@@ -398,7 +404,8 @@ func beyond(asked, most []string) int {
 // client makes the record of a document without faults.
 func (r *reader) client() *Client {
 	c := &Client{id: strings.Clone(r.doc.ID), status: r.doc.Status, method: r.method, lifetime: r.lifetime}
-	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience}
+	c.otherGrants = len(r.grants) > 0 && !slices.Contains(r.grants, "client_credentials")
+	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects}
 	for _, entry := range r.doc.TrustStore {
 		if r.method != TLSClientAuth && !c.HasPin(entry.Thumbprint) {
 			if c.pins == 0 {
@@ -414,7 +421,7 @@ func (r *reader) client() *Client {
 		}
 	}
 	c.more = nil
-	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience) > 0 || !more.binding.IsZero() {
+	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience)+len(more.introspects) > 0 || !more.binding.IsZero() {
 		c.more = &more
 	}
 	return c

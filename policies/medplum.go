@@ -12,7 +12,7 @@ func readForeign(m member) *Fault {
 		"refreshTokenLifetime", "implicitRules", "language":
 		var text string
 		return readText(m.value, &text)
-	case "redirectUris", "launchIdentifierSystems", "allowedOrigin", "grantType", "responseType":
+	case "redirectUris", "launchIdentifierSystems", "allowedOrigin", "responseType":
 		var texts []string
 		return readTexts(m.value, &texts)
 	case "pkceOptional":

@@ -76,6 +76,12 @@ func (m *Metrics) Decided(route string, reason decision.Reason, took time.Durati
 	m.duration.Observe(took.Seconds())
 }
 
+// Answered counts what an endpoint of ours decided, under its own name. Its time
+// is not that of a check.
+func (m *Metrics) Answered(endpoint string, reason decision.Reason) {
+	m.decisions.count(endpoint, reason)
+}
+
 // Minted counts a token that was signed.
 func (m *Metrics) Minted() { m.minted.Inc() }
 

@@ -1,9 +1,9 @@
 // Package authn answers one question for checks and endpoints alike: which
 // client is this, by the certificate that was proven?
 //
-// It reads the evidence, finds the client and has that client's trust store
-// judge the certificate: steps 2, 4 and 5 of docs/request-path.md. There is no
-// other way to be authenticated.
+// It reads the evidence, has an inbound token held against it, finds the client
+// and has that client's trust store judge the certificate: steps 2 to 5 of
+// docs/request-path.md. There is no other way to be authenticated.
 package authn
 
 import (
@@ -24,17 +24,32 @@ type Identity struct {
 	Accepted policies.Accepted
 }
 
+// Claim is what a request says of its client besides the certificate.
+type Claim struct {
+	Hint policies.Hint
+	// Inbound, if it is set, holds a token of the request against the proven
+	// certificate and returns the client_id in it. Its error refuses. It narrows
+	// whom the certificate may belong to; it stands for none of the steps.
+	Inbound func(peercert.Evidence) (clientID string, err error)
+}
+
 // Authenticator reads evidence from where it is configured to be.
 type Authenticator struct{ reader *peercert.Reader }
 
 // New returns an Authenticator that believes what the reader reads.
 func New(reader *peercert.Reader) *Authenticator { return &Authenticator{reader: reader} }
 
+// Evidence returns the proven certificate, which nobody has judged, for those
+// who pass it on to where it is judged.
+func (a *Authenticator) Evidence(presented peercert.Presented, t *decision.Trace) (peercert.Evidence, error) {
+	return a.reader.Read(presented, t)
+}
+
 // Authenticate returns the client whose trust store accepts the proven
-// certificate at the given time. The error is always a *decision.Denial; beside
-// it stands as much of the Identity as was found, which is for records and
-// proves nothing.
-func (a *Authenticator) Authenticate(ctx context.Context, st *state.State, presented peercert.Presented, hint policies.Hint, at time.Time, t *decision.Trace) (Identity, error) {
+// certificate at the given time. The error is always a *decision.Denial unless it
+// is Inbound's; beside it stands as much of the Identity as was found, which is
+// for records and proves nothing.
+func (a *Authenticator) Authenticate(ctx context.Context, st *state.State, presented peercert.Presented, claim Claim, at time.Time, t *decision.Trace) (Identity, error) {
 	var id Identity
 	if st.Clients == nil {
 		return id, decision.Denyf(decision.NotReady, "clients", "none have been loaded yet")
@@ -43,8 +58,13 @@ func (a *Authenticator) Authenticate(ctx context.Context, st *state.State, prese
 	if id.Evidence, err = a.reader.Read(presented, t); err != nil {
 		return id, err
 	}
+	if claim.Inbound != nil {
+		if claim.Hint.Token, err = claim.Inbound(id.Evidence); err != nil {
+			return id, err
+		}
+	}
 	chain := truststore.NewChain(id.Evidence.Leaf, id.Evidence.Intermediates)
-	if id.Client, err = st.Clients.Resolve(chain, hint, t); err != nil {
+	if id.Client, err = st.Clients.Resolve(chain, claim.Hint, t); err != nil {
 		return id, err
 	}
 	if err := ctx.Err(); err != nil {

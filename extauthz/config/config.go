@@ -11,6 +11,11 @@ type Config struct {
 	// Audience is the aud of tokens on routes that name none; empty only if
 	// every certificate route names its own.
 	Audience string
+	// MTLSOrigin is the origin under which clients reach us with certificates, such
+	// as https://mtls.gateway.example; empty where it is the issuer's own.
+	MTLSOrigin    string
+	Compatibility Compatibility
+	Profile       Profile
 
 	Clients     Clients
 	Keys        SigningKeys
@@ -26,11 +31,37 @@ type Config struct {
 	// is the request's route. There is always at least one.
 	Routes []Route
 
-	Limits Limits
-	Envoy  Envoy
-	Log    Log
-	Audit  Audit
+	Revocations Revocations
+	Limits      Limits
+	Envoy       Envoy
+	Log         Log
+	Audit       Audit
 }
+
+// Compatibility says whose clients are put up with.
+type Compatibility string
+
+// The values of [Compatibility].
+const (
+	CompatibilityNone Compatibility = "none"
+	// CompatibilityMedplum: a client_secret in the body beside a certificate counts
+	// for nothing; otherwise it is an error.
+	CompatibilityMedplum Compatibility = "medplum"
+)
+
+// Profile is a set of rules that the configuration is held to.
+type Profile string
+
+// The values of [Profile].
+const (
+	ProfileNone Profile = "none"
+	// ProfileFAPI2: what the FAPI 2.0 security profile asks of clients that
+	// authenticate by certificate.
+	ProfileFAPI2 Profile = "fapi2"
+)
+
+// Revocations says where revoked tokens are kept.
+type Revocations struct{ File string }
 
 // Clients says where client documents are and how their faults are taken.
 type Clients struct {
@@ -73,6 +104,17 @@ type Listen struct {
 	HTTP  string
 	Ops   string
 	Admin string
+	// TLS is where we end TLS ourselves, with client certificates; its Address is
+	// empty for nowhere.
+	TLS ListenTLS
+}
+
+// ListenTLS is a listener of our own endpoints for clients without a proxy that
+// ends TLS. Certificate and Key are PEM files.
+type ListenTLS struct {
+	Address     string
+	Certificate string
+	Key         string
 }
 
 // Callers says who may hand over evidence on the gRPC listener. The paths and
@@ -128,6 +170,12 @@ const (
 	InboundReject InboundAuthorization = "reject"
 	// InboundReplace: the header is ignored and overwritten.
 	InboundReplace InboundAuthorization = "replace"
+	// InboundVerify: a token of ours that is bound to the certificate counts, all
+	// else is refused.
+	InboundVerify InboundAuthorization = "verify"
+	// InboundPass: as verify, and what is not of ours reaches the upstream as it is.
+	// Only a route can have it.
+	InboundPass InboundAuthorization = "pass"
 )
 
 // Inject is the form of injected tokens.
@@ -198,6 +246,8 @@ const (
 	AccessPublic Access = "public"
 	// AccessPreflight: to be a CORS preflight. Other requests are not covered.
 	AccessPreflight Access = "preflight"
+	// AccessEndpoint: nothing; the request is for an endpoint of ours.
+	AccessEndpoint Access = "endpoint"
 )
 
 // Limits bounds what the server holds at once.
@@ -229,6 +279,9 @@ type Envoy struct {
 	JWTAuthn bool
 	// AccessLog is [ToStdout], a file path, or empty for none.
 	AccessLog string
+	// PublicListen is where Envoy listens for those without a certificate, who want
+	// metadata and keys; empty for nowhere.
+	PublicListen string
 	// AdminListen is the address of Envoy's admin interface; empty for none.
 	AdminListen string
 }

@@ -32,15 +32,17 @@ func defaults() *config.Config {
 		Listen:                config.Listen{GRPC: "unix:/run/certbearer/extauthz.sock", Ops: "127.0.0.1:9193"},
 		Callers:               config.Callers{Proof: config.ProofSocket},
 		Certificate:           config.Certificate{From: config.FromPeer},
-		InboundAuthorization:  config.InboundReject,
+		InboundAuthorization:  config.InboundVerify,
 		InjectedTokenLifetime: 5 * time.Minute,
 		Inject:                config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken},
 		Routes: []config.Route{{
 			Name: "default", Match: config.Match{Host: "*", PathPrefix: "/"}, Access: config.AccessCertificate,
-			Audience: "https://api.example.com", InboundAuthorization: config.InboundReject,
+			Audience: "https://api.example.com", InboundAuthorization: config.InboundVerify,
 			Inject: config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken},
 		}},
-		Limits: config.Limits{InFlight: 1024, TokenCacheEntries: 100_000, TokensPerClient: 64},
+		Compatibility: config.CompatibilityNone, Profile: config.ProfileNone,
+		Revocations: config.Revocations{File: "/etc/certbearer/revocations/revoked.jsonl"},
+		Limits:      config.Limits{InFlight: 1024, TokenCacheEntries: 100_000, TokensPerClient: 64},
 		Envoy: config.Envoy{
 			Listen: "127.0.0.1:8443", ClientCertificate: config.ClientCertificateOptional,
 			Timeout: 500 * time.Millisecond, AccessLog: config.ToStdout,
@@ -77,9 +79,11 @@ func TestFullExample(t *testing.T) {
 func fullExample(dir string) *config.Config {
 	jwt := config.Inject{Bind: config.BindNone, Typ: config.TypeJWT}
 	return &config.Config{
-		Issuer:   "https://gateway.example.com/mtls/",
-		Audience: "https://api.example.com",
-		Clients:  config.Clients{Directory: dir + "/partners", Strict: true, SharedAnchors: config.SharedAnchorsAllow},
+		Issuer:     "https://gateway.example.com/mtls/",
+		Audience:   "https://api.example.com",
+		MTLSOrigin: "https://mtls.example.com:8443", Compatibility: config.CompatibilityMedplum, Profile: config.ProfileNone,
+		Revocations: config.Revocations{File: dir + "/state/revoked"},
+		Clients:     config.Clients{Directory: dir + "/partners", Strict: true, SharedAnchors: config.SharedAnchorsAllow},
 		Keys: config.SigningKeys{
 			Directory: "/var/lib/certbearer/keys", Algorithm: config.ES256, PublishAhead: 90 * time.Minute,
 		},
@@ -129,6 +133,18 @@ func fullExample(dir string) *config.Config {
 	}
 }
 
+// endpoints are the routes that come with listen.http.
+func endpoints() []config.Route {
+	var routes []config.Route
+	for _, e := range [][2]string{{"token_endpoint", "token"}, {"introspection_endpoint", "introspect"}, {"revocation_endpoint", "revoke"}} {
+		routes = append(routes, config.Route{
+			Name: e[0], Match: config.Match{Host: "*", PathPrefix: "/oauth2/" + e[1]},
+			Access: config.AccessEndpoint, InboundAuthorization: config.InboundVerify,
+		})
+	}
+	return routes
+}
+
 func TestAccepted(t *testing.T) {
 	cases := map[string]struct {
 		yaml string
@@ -151,7 +167,19 @@ func TestAccepted(t *testing.T) {
 		},
 		"port 0 may stand twice, because it is another port each time": {
 			strings.Replace(minimal, "{grpc", "{ops: \"127.0.0.1:0\", http: \"127.0.0.1:0\", grpc", 1),
-			func(c *config.Config) { c.Listen.Ops, c.Listen.HTTP = "127.0.0.1:0", "127.0.0.1:0" },
+			func(c *config.Config) {
+				c.Listen.Ops, c.Listen.HTTP = "127.0.0.1:0", "127.0.0.1:0"
+				c.Routes = append(endpoints(), c.Routes...)
+			},
+		},
+		"a listener that ends TLS itself": {
+			strings.Replace(minimal, "{grpc", "{tls: {address: \"0.0.0.0:8444\", certificate: a.crt, key: a.key}, grpc", 1),
+			func(c *config.Config) {
+				c.Listen.TLS = config.ListenTLS{Address: "0.0.0.0:8444", Certificate: "/etc/certbearer/a.crt", Key: "/etc/certbearer/a.key"}
+			},
+		},
+		"the profile of FAPI 2.0": {
+			minimal + "profile: fapi2\n", func(c *config.Config) { c.Profile = config.ProfileFAPI2 },
 		},
 		"a relative socket is in the folder of the file": {
 			strings.Replace(minimal, "unix:/run/certbearer", "unix:../run/./x", 1),
@@ -178,7 +206,7 @@ func TestAccepted(t *testing.T) {
 			func(c *config.Config) {
 				c.Routes[0].Match.Methods = []string{"OPTIONS"}
 				c.Routes = append(c.Routes, config.Route{
-					Name: "p", Match: c.Routes[0].Match, Access: config.AccessPreflight, InboundAuthorization: config.InboundReject,
+					Name: "p", Match: c.Routes[0].Match, Access: config.AccessPreflight, InboundAuthorization: config.InboundVerify,
 				})
 			},
 		},

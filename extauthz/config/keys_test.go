@@ -60,6 +60,9 @@ func keyName(field string) string {
 	if strings.ToUpper(field) == field {
 		return strings.ToLower(field)
 	}
+	if rest, found := strings.CutPrefix(field, "MTLS"); found {
+		return "mtls" + rest
+	}
 	return string(unicode.ToLower(rune(field[0]))) + field[1:]
 }
 

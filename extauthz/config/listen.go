@@ -15,11 +15,28 @@ func readListen(m *mapping) Listen {
 		HTTP:  text(m, "http", "", orEmpty(m.doc.listenAddress)),
 		Ops:   text(m, "ops", "127.0.0.1:9193", orEmpty(m.doc.listenAddress)),
 		Admin: text(m, "admin", "", noAdmin),
+		TLS:   section(m, "tls", readListenTLS),
 	}
+	checkDistinct(m, listen.TLS.Address, listen.GRPC, "tls", "grpc")
+	checkDistinct(m, listen.TLS.Address, listen.HTTP, "tls", "http")
+	checkDistinct(m, listen.TLS.Address, listen.Ops, "tls", "ops")
 	checkDistinct(m, listen.GRPC, listen.HTTP, "grpc", "http")
 	checkDistinct(m, listen.GRPC, listen.Ops, "grpc", "ops")
 	checkDistinct(m, listen.HTTP, listen.Ops, "http", "ops")
 	return listen
+}
+
+// readListenTLS reads a listener of which either all is said or nothing.
+func readListenTLS(m *mapping) ListenTLS {
+	tls := ListenTLS{
+		Address:     text(m, "address", "", hostPort),
+		Certificate: text(m, "certificate", "", m.doc.filePath),
+		Key:         text(m, "key", "", m.doc.filePath),
+	}
+	if m.has("address") || m.has("certificate") || m.has("key") {
+		m.require("address", "certificate", "key")
+	}
+	return tls
 }
 
 func noAdmin(text string) (string, error) {
@@ -107,6 +124,20 @@ func parseSAN(text string) (string, error) {
 		return text, nil
 	}
 	return "", errors.New("want a URI such as spiffe://mesh/envoy or a DNS name, without wildcards, got " + quote(text))
+}
+
+// checkPublic reports a second host of which not all is said: its listener, and
+// where the first one then is.
+func checkPublic(m, top *mapping, envoy Envoy, config *Config) {
+	switch {
+	case envoy.PublicListen == "":
+	case config.MTLSOrigin == "" && !top.has("mtlsOrigin"):
+		m.fail("publicListen", "needs mtlsOrigin: the origin under which clients reach the listener that asks for certificates")
+	case config.Listen.HTTP == "" && !m.doc.hasFault("listen"):
+		m.fail("publicListen", "needs metadata and keys to serve; set listen.http")
+	case envoy.PublicListen == envoy.Listen && !strings.HasSuffix(envoy.Listen, ":0"):
+		m.fail("publicListen", "the same address as envoy.listen")
+	}
 }
 
 // checkJWKS reports a verifier in Envoy that would have nowhere to fetch keys.

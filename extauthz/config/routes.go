@@ -22,23 +22,52 @@ func readRoutes(m *mapping, global *Config) []Route {
 	}
 	checkAudience(m, global.Audience, global.Issuer)
 	if len(routes) == 0 {
-		routes = []Route{implicitRoute(global)}
+		routes = implicitRoutes(global)
 	}
+	checkEndpoints(m, routes, global)
 	if m.sound("routes") {
 		requireAudience(m, routes)
 	}
 	return routes
 }
 
-// implicitRoute covers every request of a configuration without routes.
-func implicitRoute(global *Config) Route {
-	return Route{
+// implicitRoutes cover every request of a configuration without routes: those to
+// our own endpoints, if they are served, and all others.
+func implicitRoutes(global *Config) []Route {
+	var routes []Route
+	for _, endpoint := range [...]struct{ name, path string }{
+		{"token_endpoint", "/oauth2/token"},
+		{"introspection_endpoint", "/oauth2/introspect"},
+		{"revocation_endpoint", "/oauth2/revoke"},
+	} {
+		if global.Listen.HTTP != "" {
+			routes = append(routes, Route{
+				Name:                 endpoint.name,
+				Match:                Match{Host: "*", PathPrefix: endpoint.path},
+				Access:               AccessEndpoint,
+				InboundAuthorization: global.InboundAuthorization,
+			})
+		}
+	}
+	return append(routes, Route{
 		Name:                 "default",
 		Match:                Match{Host: "*", PathPrefix: "/"},
 		Access:               AccessCertificate,
 		Audience:             global.Audience,
 		InboundAuthorization: global.InboundAuthorization,
 		Inject:               global.Inject,
+	})
+}
+
+// checkEndpoints reports routes that lead to endpoints that nobody serves.
+func checkEndpoints(m *mapping, routes []Route, global *Config) {
+	if global.Listen.HTTP != "" || m.doc.hasFault("listen") || !m.sound("routes") {
+		return
+	}
+	for _, route := range routes {
+		if route.Access == AccessEndpoint {
+			m.fail("routes", "route "+quote(route.Name)+" has access: endpoint; set listen.http, where the endpoints are served")
+		}
 	}
 }
 
@@ -55,7 +84,7 @@ func readRoute(m *mapping, global *Config) Route {
 	route := Route{
 		Name: text(m, "name", "", matching(routeName, "1 to 64 letters, digits, dots, hyphens or underscores")),
 		Access: text(m, "access", AccessCertificate,
-			oneOf([]Access{AccessCertificate, AccessPublic, AccessPreflight}, "endpoint")),
+			oneOf([]Access{AccessCertificate, AccessPublic, AccessPreflight, AccessEndpoint})),
 		InboundAuthorization: text(m, "inboundAuthorization", global.InboundAuthorization, parseInbound),
 	}
 	route.Match = section(m, "match", readMatch)

@@ -13,18 +13,23 @@ func readConfig(m *mapping) *Config {
 	config := &Config{
 		Issuer:                text(m, "issuer", "", parseIssuer),
 		Audience:              text(m, "audience", "", parseAudience),
+		MTLSOrigin:            text(m, "mtlsOrigin", "", parseOrigin),
+		Compatibility:         text(m, "compatibility", CompatibilityNone, oneOf([]Compatibility{CompatibilityNone, CompatibilityMedplum})),
+		Profile:               text(m, "profile", ProfileNone, oneOf([]Profile{ProfileNone, ProfileFAPI2})),
 		Clients:               section(m, "clients", readClients),
 		Keys:                  section(m, "keys", readSigningKeys),
 		Certificate:           section(m, "certificate", readCertificate),
-		InboundAuthorization:  text(m, "inboundAuthorization", InboundReject, parseInbound),
+		InboundAuthorization:  text(m, "inboundAuthorization", InboundVerify, parseGlobalInbound),
 		InjectedTokenLifetime: duration(m, "injectedTokenLifetime", 5*time.Minute, 10*time.Second, time.Hour),
 		Inject:                section(m, "inject", injectReader(Inject{Bind: BindCnf, Typ: TypeAccessToken})),
+		Revocations:           section(m, "revocations", readRevocations),
 		Limits:                section(m, "limits", readLimits),
 		Log:                   section(m, "log", readLog),
 		Audit:                 section(m, "audit", readAudit),
 	}
 	readAddresses(m, config)
 	config.Routes = readRoutes(m, config)
+	checkProfile(m, config)
 	m.close()
 	return config
 }
@@ -39,6 +44,7 @@ func readAddresses(m *mapping, config *Config) {
 	config.Envoy = section(m, "envoy", func(inner *mapping) Envoy {
 		envoy := readEnvoy(inner)
 		checkJWKS(inner, envoy, config.Listen)
+		checkPublic(inner, m, envoy, config)
 		return envoy
 	})
 }
@@ -68,7 +74,20 @@ func readCertificate(m *mapping) Certificate {
 	}
 }
 
-var parseInbound = oneOf([]InboundAuthorization{InboundReject, InboundReplace}, "verify", "pass")
+var parseInbound = oneOf([]InboundAuthorization{InboundVerify, InboundReject, InboundReplace, InboundPass})
+
+// parseGlobalInbound leaves pass to the routes that say so: it lets something of
+// the caller's through.
+func parseGlobalInbound(text string) (InboundAuthorization, error) {
+	if text == string(InboundPass) {
+		return "", errors.New("pass is for single routes: write it where it is wanted")
+	}
+	return oneOf([]InboundAuthorization{InboundVerify, InboundReject, InboundReplace})(text)
+}
+
+func readRevocations(m *mapping) Revocations {
+	return Revocations{File: text(m, "file", resolved(m.doc, "revocations/revoked.jsonl"), m.doc.filePath)}
+}
 
 // injectReader reads an inject mapping over the values of the one around it.
 func injectReader(fallback Inject) func(*mapping) Inject {
@@ -108,10 +127,11 @@ func readEnvoy(m *mapping) Envoy {
 		Key:         text(m, "key", "", m.doc.filePath),
 		ClientCertificate: text(m, "clientCertificate", ClientCertificateOptional,
 			oneOf([]ClientCertificate{ClientCertificateOptional, ClientCertificateRequired})),
-		Timeout:     duration(m, "timeout", 500*time.Millisecond, 10*time.Millisecond, 10*time.Second),
-		JWTAuthn:    flag(m, "jwtAuthn", false),
-		AccessLog:   text(m, "accessLog", ToStdout, m.doc.accessLog),
-		AdminListen: text(m, "adminListen", "", orEmpty(hostPort)),
+		Timeout:      duration(m, "timeout", 500*time.Millisecond, 10*time.Millisecond, 10*time.Second),
+		JWTAuthn:     flag(m, "jwtAuthn", false),
+		AccessLog:    text(m, "accessLog", ToStdout, m.doc.accessLog),
+		PublicListen: text(m, "publicListen", "", orEmpty(hostPort)),
+		AdminListen:  text(m, "adminListen", "", orEmpty(hostPort)),
 	}
 }
 

@@ -33,6 +33,22 @@ func parseIssuer(text string) (string, error) {
 	return text, nil
 }
 
+// parseOrigin accepts scheme, host and port of https, and nothing behind them.
+func parseOrigin(text string) (string, error) {
+	u, err := parseURI(text)
+	if err != nil || !strings.HasPrefix(text, "https://") || !hasHost(u) || u.User != nil || u.Path != "" || strings.ContainsAny(text, "?#") {
+		return "", errors.New("want an origin such as https://mtls.gateway.example.com, without a path")
+	}
+	return text, nil
+}
+
+// Origin returns scheme, host and port of an issuer, which has been accepted
+// before. Our endpoints stand there, whatever path the issuer has.
+func Origin(issuer string) string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(issuer, "https://"), "/")
+	return "https://" + host
+}
+
 // parseAudience accepts an absolute URI without a fragment (RFC 8707 section 2).
 func parseAudience(text string) (string, error) {
 	u, err := parseURI(text)
@@ -103,7 +119,7 @@ func isCleanPath(text string) bool {
 	return text == "" || text == "/" || path.Clean(text) == strings.TrimSuffix(text, "/")
 }
 
-// tokenEndpoints are the paths below the issuer that accept our own tokens or
+// tokenEndpoints are the paths, below the issuer or its origin, that accept our own tokens or
 // hand them out. A token for one of them would be a token against ourselves.
 var tokenEndpoints = [...]string{"", "/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"}
 
@@ -111,7 +127,7 @@ var tokenEndpoints = [...]string{"", "/oauth2/token", "/oauth2/introspect", "/oa
 // endpoints, in whatever spelling. Both have been accepted before.
 func isOurselves(audience, issuer string) bool {
 	for _, endpoint := range tokenEndpoints {
-		if canonical(audience) == canonical(issuer)+endpoint {
+		if canonical(audience) == canonical(issuer)+endpoint || canonical(audience) == canonical(Origin(issuer)+endpoint) {
 			return true
 		}
 	}

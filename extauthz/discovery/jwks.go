@@ -4,7 +4,6 @@
 package discovery
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
@@ -31,11 +30,9 @@ const contentType = "application/json"
 // verifiers that do not know it. The ETag is strong and depends on nothing but
 // the keys, so replicas agree on it.
 func JWKS(keys func() *signer.Keys, maxAge time.Duration) http.Handler {
-	caching := "public, max-age=" + strconv.FormatInt(int64(max(maxAge, 0)/time.Second), 10)
+	caching := maxAgeOf(maxAge)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			refuse(w, http.StatusMethodNotAllowed)
+		if refusedMethod(w, r) {
 			return
 		}
 		set := keys().JWKS()
@@ -44,12 +41,21 @@ func JWKS(keys func() *signer.Keys, maxAge time.Duration) http.Handler {
 			refuse(w, http.StatusServiceUnavailable)
 			return
 		}
-		w.Header().Set("Content-Type", contentType)
-		w.Header().Set("Cache-Control", caching)
-		w.Header().Set("ETag", entityTag(set))
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		http.ServeContent(w, conditional(r), "", time.Time{}, bytes.NewReader(set))
+		publish(w, r, set, caching)
 	})
+}
+
+func maxAgeOf(age time.Duration) string {
+	return "public, max-age=" + strconv.FormatInt(int64(max(age, 0)/time.Second), 10)
+}
+
+func refusedMethod(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return false
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	refuse(w, http.StatusMethodNotAllowed)
+	return true
 }
 
 // conditional is the request with no header but If-None-Match: nobody needs a

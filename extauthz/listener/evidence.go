@@ -77,7 +77,7 @@ func (e *Evidence) prove(address Address, callers Callers) error {
 	if callers.MTLS == nil {
 		return nil
 	}
-	id, err := newIdentity(*callers.MTLS, e.events.Reloaded)
+	id, err := newCallersIdentity(*callers.MTLS, e.events.Reloaded)
 	if err != nil {
 		return fmt.Errorf("listener %s: %w", address, err)
 	}

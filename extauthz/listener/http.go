@@ -2,6 +2,7 @@ package listener
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,14 +10,17 @@ import (
 	"net/http"
 )
 
-// HTTPConfig describes a listener of plain HTTP/1.1: behind Envoy, or for
-// operators on loopback. Whatever it serves must not believe its callers about
-// certificates without a proof of its own.
+// HTTPConfig describes a listener of HTTP/1.1: behind Envoy, for operators on
+// loopback, or for clients, with TLS. What a plain one serves must not believe its
+// callers about certificates without a proof of its own.
 type HTTPConfig struct {
 	Address string
 	Handler http.Handler
-	Limits  HTTPLimits
-	Events  Events
+	// TLS, if it is set, ends TLS here and asks for client certificates; then it is
+	// the Handler's to judge them.
+	TLS    *TLS
+	Limits HTTPLimits
+	Events Events
 	// Log gets what net/http has to say of connections; nil drops it.
 	Log *slog.Logger
 }
@@ -25,6 +29,7 @@ type HTTPConfig struct {
 type HTTP struct {
 	listener net.Listener
 	server   *http.Server
+	identity *identity // nil without TLS
 }
 
 // ListenHTTP opens the address and builds the server.
@@ -36,16 +41,25 @@ func ListenHTTP(ctx context.Context, config HTTPConfig) (*HTTP, error) {
 	if err != nil {
 		return nil, err
 	}
+	var id *identity
+	if config.TLS != nil {
+		if id, err = newAskingIdentity(*config.TLS, config.Events.Reloaded); err != nil {
+			return nil, fmt.Errorf("listener %s: %w", address, err)
+		}
+	}
 	limits := config.Limits.orDefaults()
 	open, err := listen(ctx, address, limits.Connections)
 	if err != nil {
 		return nil, err
 	}
+	if id != nil {
+		open = tls.NewListener(open, id.serverConfig())
+	}
 	log := config.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &HTTP{listener: open, server: &http.Server{
+	return &HTTP{listener: open, identity: id, server: &http.Server{
 		Handler:           http.MaxBytesHandler(recovering(config.Handler, config.Events), limits.BodyBytes),
 		ReadHeaderTimeout: limits.HeaderTimeout,
 		ReadTimeout:       limits.ReadTimeout,
@@ -72,6 +86,14 @@ func recovering(next http.Handler, events Events) http.Handler {
 		}()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// Fault returns why changed TLS files are not in use, or nil.
+func (h *HTTP) Fault() error {
+	if h.identity == nil {
+		return nil
+	}
+	return h.identity.health()
 }
 
 // Addr returns the address that was opened, with the port that was chosen.

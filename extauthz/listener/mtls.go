@@ -11,8 +11,8 @@ import (
 // identity holds the TLS side of one listener: the configuration built from the
 // files as they were last good.
 type identity struct {
-	mtls     MTLS
-	names    []Name
+	files    []string
+	load     func() (*tls.Config, error)
 	reloaded func(error)
 
 	mu      sync.Mutex
@@ -21,12 +21,10 @@ type identity struct {
 	fault   error
 }
 
-func newIdentity(mtls MTLS, reloaded func(error)) (*identity, error) {
-	names, err := mtls.names()
-	if err != nil {
-		return nil, err
-	}
-	id := &identity{mtls: mtls, names: names, reloaded: reloaded}
+// newIdentity makes one of files and of what builds a configuration from them.
+func newIdentity(files []string, load func() (*tls.Config, error), reloaded func(error)) (*identity, error) {
+	id := &identity{files: files, load: load, reloaded: reloaded}
+	var err error
 	if id.seen, err = id.stat(); err != nil {
 		return nil, err
 	}
@@ -34,6 +32,15 @@ func newIdentity(mtls MTLS, reloaded func(error)) (*identity, error) {
 		return nil, err
 	}
 	return id, nil
+}
+
+// newCallersIdentity proves callers by their certificates.
+func newCallersIdentity(m MTLS, reloaded func(error)) (*identity, error) {
+	names, err := m.names()
+	if err != nil {
+		return nil, err
+	}
+	return newIdentity([]string{m.Certificate, m.Key, m.TrustedCA}, func() (*tls.Config, error) { return m.config(names) }, reloaded)
 }
 
 // serverConfig is what the listener starts with; each handshake gets the
@@ -48,15 +55,15 @@ func (id *identity) serverConfig() *tls.Config {
 	}
 }
 
-// load builds the configuration from the files. Sessions are never resumed:
+// config builds the configuration from the files. Sessions are never resumed:
 // connections last long, so it would save nothing, and each one is judged by
 // the names and CAs of now.
-func (id *identity) load() (*tls.Config, error) {
-	pair, err := readPair(id.mtls.Certificate, id.mtls.Key)
+func (m MTLS) config(names []Name) (*tls.Config, error) {
+	pair, err := readPair(m.Certificate, m.Key)
 	if err != nil {
 		return nil, err
 	}
-	roots, err := readRoots(id.mtls.TrustedCA)
+	roots, err := readRoots(m.TrustedCA)
 	if err != nil {
 		return nil, err
 	}
@@ -67,16 +74,16 @@ func (id *identity) load() (*tls.Config, error) {
 		ClientCAs:              roots,
 		SessionTicketsDisabled: true,
 		// Not VerifyPeerCertificate, which a resumed session would skip.
-		VerifyConnection: id.verify,
+		VerifyConnection: func(state tls.ConnectionState) error { return verifyCaller(state, names) },
 	}, nil
 }
 
-func (id *identity) verify(state tls.ConnectionState) error {
+func verifyCaller(state tls.ConnectionState, names []Name) error {
 	if len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
 		return errors.New("mtls: the caller has no verified certificate")
 	}
 	leaf := state.PeerCertificates[0]
-	for _, name := range id.names {
+	for _, name := range names {
 		if name.Matches(leaf) {
 			return nil
 		}
@@ -129,7 +136,7 @@ func (id *identity) health() error {
 // stat is taken before the files are read: a change in between shows next time.
 func (id *identity) stat() ([]os.FileInfo, error) {
 	var infos []os.FileInfo
-	for _, file := range []string{id.mtls.Certificate, id.mtls.Key, id.mtls.TrustedCA} {
+	for _, file := range id.files {
 		info, err := os.Stat(file)
 		if err != nil {
 			return nil, fmt.Errorf("mtls: %w", err)

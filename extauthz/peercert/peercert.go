@@ -46,9 +46,10 @@ type Presented struct {
 	// lower-case name. A nil func means that there are no headers.
 	Header func(name string) []string
 	// TLSChain is what the client proved to us, leaf first, where we end TLS
-	// ourselves. The sources of this package that read a proxy's word
-	// ([Peer], [XFCC]) leave it alone.
+	// ourselves. Only [TLS] looks at it.
 	TLSChain []*x509.Certificate
+	// Statement is what a signed statement is held to. Only [Statement] looks at it.
+	Statement *StatementTerms
 }
 
 // Evidence is the certificate that was proven. It is not judged: it may be

@@ -2,6 +2,7 @@ package peercert
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
 	"slices"
@@ -37,6 +38,21 @@ func (p *pool) parse(der []byte, where field) (*x509.Certificate, error) {
 	}
 	p.certificates = append(p.certificates, certificate)
 	return certificate, nil
+}
+
+// evidenceOf reads certificates that came together, the leaf first: at least one.
+func evidenceOf(ders [][]byte, where field) (Evidence, error) {
+	var certificates pool
+	where.certificate = 1
+	leaf, err := certificates.parse(ders[0], where)
+	if err != nil {
+		return Evidence{}, err
+	}
+	intermediates, err := certificates.intermediates(leaf, ders[1:], where)
+	if err != nil {
+		return Evidence{}, err
+	}
+	return Evidence{Leaf: leaf, Intermediates: intermediates, Thumbprint: sha256.Sum256(leaf.Raw)}, nil
 }
 
 // boundNames is asked before anything is made of the names.

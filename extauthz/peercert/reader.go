@@ -18,6 +18,11 @@ const (
 	// source.certificate. The proxy must replace what its clients send
 	// (SANITIZE_SET), or append to it while XFCCHops says so.
 	XFCC Source = "xfcc"
+	// Statement believes a statement that certbearer's own ext_authz side has
+	// signed for this very request.
+	Statement Source = "statement"
+	// TLS believes the handshake that we made ourselves.
+	TLS Source = "tls"
 )
 
 // Config chooses how a [Reader] reads.
@@ -40,8 +45,10 @@ type Reader struct {
 
 // NewReader returns a Reader, or an error about a setting that makes no sense.
 func NewReader(c Config) (*Reader, error) {
-	if c.From != Peer && c.From != XFCC {
-		return nil, fmt.Errorf("peercert: unknown source %q: want %q or %q", c.From, Peer, XFCC)
+	switch c.From {
+	case Peer, XFCC, Statement, TLS:
+	default:
+		return nil, fmt.Errorf("peercert: unknown source %q: want %q, %q, %q or %q", c.From, Peer, XFCC, Statement, TLS)
 	}
 	if c.XFCCHops < 0 || c.XFCCHops > MaxElements {
 		return nil, fmt.Errorf("peercert: %d hops of %s: want 0 to %d", c.XFCCHops, xfccHeader, MaxElements)
@@ -72,6 +79,10 @@ func (r *Reader) read(p Presented, t *decision.Trace) (Evidence, error) {
 		return r.fromPeer(p, t)
 	case XFCC:
 		return r.fromXFCC(p, t)
+	case Statement:
+		return r.fromStatement(p)
+	case TLS:
+		return r.fromTLS(p)
 	default:
 		return Evidence{}, decision.Denyf(decision.InternalError, "", "no source of certificates is configured")
 	}

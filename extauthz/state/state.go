@@ -1,5 +1,5 @@
-// Package state holds what changes while certbearer runs: the clients and the
-// signing keys.
+// Package state holds what changes while certbearer runs: the clients, the
+// signing keys and the revoked tokens.
 //
 // All of it is one immutable State behind one pointer. A request loads it once
 // and uses nothing else, so that it never sees the clients of one moment with
@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/certbearer/certbearer/extauthz/signer"
+	"github.com/certbearer/certbearer/extauthz/tokens"
 	"github.com/certbearer/certbearer/policies"
 )
 
@@ -23,6 +24,12 @@ type State struct {
 	Clients *policies.Snapshot
 	// Keys is nil until they have been loaded.
 	Keys *signer.Keys
+	// Statement is nil until the statement keys have been loaded, and where there
+	// are none. It is not a matter of [State.Ready]: only what believes statements
+	// needs it, and refuses them without.
+	Statement *signer.StatementKeys
+	// Revoked are the tokens of ours that count no more; nil is none.
+	Revoked *tokens.Revoked
 }
 
 // Ready reports whether certificates can be judged and tokens signed.

@@ -12,7 +12,7 @@ func cacheKey(r *Request) string {
 	key := space[:0]
 	key = appendText(key, r.ClientID)
 	key = append(key, r.Thumbprint[:]...)
-	key = append(key, byte(r.Bind))
+	key = append(key, byte(r.Bind), byte(r.Use))
 	key = binary.AppendVarint(key, int64(r.Lifetime))
 	key = appendText(key, r.Typ)
 	key = appendText(key, r.Issuer)

@@ -21,20 +21,20 @@ type header struct {
 }
 
 type claims struct {
-	Issuer       string        `json:"iss"`
-	Subject      string        `json:"sub"`
-	ClientID     string        `json:"client_id"`
-	Audience     string        `json:"aud"`
-	IssuedAt     int64         `json:"iat"`
-	Expires      int64         `json:"exp"`
-	ID           string        `json:"jti"`
-	Scope        string        `json:"scope,omitempty"`
-	Confirmation *confirmation `json:"cnf,omitempty"`
+	Issuer       string       `json:"iss"`
+	Subject      string       `json:"sub"`
+	ClientID     string       `json:"client_id"`
+	Audience     string       `json:"aud"`
+	IssuedAt     int64        `json:"iat"`
+	Expires      int64        `json:"exp"`
+	ID           string       `json:"jti"`
+	Use          string       `json:"token_use"`
+	Scope        string       `json:"scope,omitempty"`
+	Confirmation confirmation `json:"cnf,omitempty"`
 }
 
-type confirmation struct {
-	Thumbprint string `json:"x5t#S256"`
-}
+// confirmation is cnf (RFC 7800): the names of the proofs that it asks for.
+type confirmation map[string]string
 
 // Mint makes a token (RFC 9068 section 2) and signs it with key. There is no
 // nbf: a token is valid from iat on. A request whose NotAfter leaves less than a
@@ -91,10 +91,11 @@ func signingInput(key signer.Key, request *Request, token *Token) (string, error
 		IssuedAt: token.IssuedAt.Unix(),
 		Expires:  token.Expires.Unix(),
 		ID:       token.ID,
+		Use:      request.Use.String(),
 		Scope:    strings.Join(request.Scope, " "),
 	}
 	if request.Bind == BindCertificate {
-		payload.Confirmation = &confirmation{base64.RawURLEncoding.EncodeToString(request.Thumbprint[:])}
+		payload.Confirmation = confirmation{"x5t#S256": base64.RawURLEncoding.EncodeToString(request.Thumbprint[:])}
 	}
 	head, err := json.Marshal(header{Algorithm: key.Algorithm(), KID: key.KID(), Typ: request.Typ})
 	if err != nil {

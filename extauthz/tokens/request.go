@@ -59,6 +59,8 @@ type Request struct {
 	Scope []string
 	// Thumbprint is the SHA-256 of the certificate in DER.
 	Thumbprint [32]byte
+	// Use is token_use: for whose hands the token is.
+	Use Use
 	// Bind says whether Thumbprint goes into cnf.
 	Bind Binding
 	// Typ is [TypAccessToken] or [TypJWT].
@@ -85,7 +87,7 @@ func (r *Request) check() error {
 		total += len(claim.text)
 	}
 	for _, scope := range r.Scope {
-		if !isScopeToken(scope) {
+		if !ValidScope(scope) {
 			return fmt.Errorf("tokens: scope: %q is not one scope (RFC 6749 section 3.3)", scope)
 		}
 		total += len(scope)
@@ -98,6 +100,8 @@ func (r *Request) check() error {
 
 func (r *Request) checkShape() error {
 	switch {
+	case r.Use == UseAccess && (r.Typ != TypAccessToken || r.Bind != BindCertificate):
+		return errors.New("tokens: a token for callers is at+jwt and bound to the certificate")
 	case r.Typ != TypAccessToken && r.Typ != TypJWT:
 		return fmt.Errorf("tokens: typ: %q is neither %s nor %s", r.Typ, TypAccessToken, TypJWT)
 	case r.Bind != BindCertificate && r.Bind != BindNone:
@@ -112,9 +116,9 @@ func (r *Request) checkShape() error {
 	return nil
 }
 
-// isScopeToken is scope-token of RFC 6749 section 3.3. A space in one would
+// ValidScope reports whether the text is one scope-token of RFC 6749 section 3.3. A space in one would
 // make it two scopes.
-func isScopeToken(scope string) bool {
+func ValidScope(scope string) bool {
 	for i := range len(scope) {
 		if c := scope[i]; c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
 			return false

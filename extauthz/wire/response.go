@@ -36,6 +36,17 @@ func (s Status) HTTP() int {
 	return 503
 }
 
+// StatusOf returns the class with the HTTP status, ServiceUnavailable where none
+// has it.
+func StatusOf(code int) Status {
+	for _, s := range []Status{BadRequest, Unauthorized, Forbidden} {
+		if s.HTTP() == code {
+			return s
+		}
+	}
+	return ServiceUnavailable
+}
+
 func (s Status) grpc() codes.Code {
 	switch s {
 	case BadRequest:

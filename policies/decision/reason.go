@@ -23,6 +23,16 @@ const (
 	AllowedPublic
 	// AllowedPreflight: a CORS preflight on a route that lets them pass.
 	AllowedPreflight
+	// AllowedEndpoint: a request for an endpoint of ours, which judges for itself.
+	AllowedEndpoint
+	// AllowedForeign: the certificate was accepted, and the route leaves a foreign Authorization as it is.
+	AllowedForeign
+	// TokenIssued: the token endpoint gave out a token.
+	TokenIssued
+	// TokenIntrospected: the introspection endpoint answered.
+	TokenIntrospected
+	// RevocationAccepted: the revocation endpoint took the token out of use, or it was not in use.
+	RevocationAccepted
 
 	// RequestMalformed: the check lacks what every request has, or has too much of it.
 	RequestMalformed
@@ -38,6 +48,32 @@ const (
 	PreflightExpected
 	// AuthorizationRefused: the caller sent an Authorization header of its own.
 	AuthorizationRefused
+	// TokenInQuery: a token stands in the query, where logs and histories keep it.
+	TokenInQuery
+	// TokenMalformed: the token that the caller sent has not the form of ours.
+	TokenMalformed
+	// TokenSignatureInvalid: no key of ours made the token's signature.
+	TokenSignatureInvalid
+	// TokenTypeWrong: the token is of ours, but not for being sent to the gateway.
+	TokenTypeWrong
+	// TokenIssuerWrong: iss is another issuer.
+	TokenIssuerWrong
+	// TokenAudienceWrong: aud is not the audience of the route.
+	TokenAudienceWrong
+	// TokenExpired: exp has passed.
+	TokenExpired
+	// TokenNotYetValid: iat or nbf is to come.
+	TokenNotYetValid
+	// TokenRevoked: the token was revoked.
+	TokenRevoked
+	// TokenUnbound: the token names no certificate in cnf, or something that is not checked.
+	TokenUnbound
+	// TokenBindingMismatch: cnf names another certificate than the connection's.
+	TokenBindingMismatch
+	// TokenWithoutCertificate: a token was sent on a connection that proved no certificate.
+	TokenWithoutCertificate
+	// ScopeInsufficient: the token has none of the scopes of the route.
+	ScopeInsufficient
 
 	// CertificateMissing: the connection has no client certificate.
 	CertificateMissing
@@ -105,6 +141,33 @@ const (
 	// AudienceNotAllowed: the client may not have tokens for the route's audience.
 	AudienceNotAllowed
 
+	// StatementInvalid: the signed statement about the connection's certificate is not one of ours, or not for this request.
+	StatementInvalid
+	// MethodNotAllowed: the endpoint takes POST only.
+	MethodNotAllowed
+	// BodyTooLarge: the body of a request to an endpoint is over its bound.
+	BodyTooLarge
+	// ParameterInvalid: a parameter is missing, stands twice or cannot be read.
+	ParameterInvalid
+	// AuthMethodConflict: a request authenticates in more than one way.
+	AuthMethodConflict
+	// AuthMethodUnsupported: a request authenticates in a way that is not offered.
+	AuthMethodUnsupported
+	// GrantUnsupported: the grant type is not client_credentials.
+	GrantUnsupported
+	// GrantNotAllowed: the client may not use the client_credentials grant.
+	GrantNotAllowed
+	// ScopeNotAllowed: the client may not have a scope that it asks for.
+	ScopeNotAllowed
+	// TargetNotAllowed: the client may not have tokens for the resource that it asks for.
+	TargetNotAllowed
+	// TokenNotOwn: the token is another client's.
+	TokenNotOwn
+	// TokenTypeUnsupported: the token is of a kind that cannot be revoked.
+	TokenTypeUnsupported
+	// RevocationFailed: the revocation could not be kept.
+	RevocationFailed
+
 	// NotReady: clients or keys have not been loaded yet.
 	NotReady
 	// Overloaded: more checks at once than configured.
@@ -122,6 +185,11 @@ var reasonTexts = [reasonCount]string{
 	Allowed:                     "allowed",
 	AllowedPublic:               "allowed_public",
 	AllowedPreflight:            "allowed_preflight",
+	AllowedEndpoint:             "allowed_endpoint",
+	AllowedForeign:              "allowed_foreign",
+	TokenIssued:                 "token_issued",
+	TokenIntrospected:           "token_introspected",
+	RevocationAccepted:          "revocation_accepted",
 	RequestMalformed:            "request_malformed",
 	PathAmbiguous:               "path_ambiguous",
 	ContextExtensionUnknown:     "context_extension_unknown",
@@ -129,6 +197,19 @@ var reasonTexts = [reasonCount]string{
 	RouteUnmatched:              "route_unmatched",
 	PreflightExpected:           "preflight_expected",
 	AuthorizationRefused:        "authorization_refused",
+	TokenInQuery:                "token_in_query",
+	TokenMalformed:              "token_malformed",
+	TokenSignatureInvalid:       "token_signature_invalid",
+	TokenTypeWrong:              "token_type_wrong",
+	TokenIssuerWrong:            "token_issuer_wrong",
+	TokenAudienceWrong:          "token_audience_wrong",
+	TokenExpired:                "token_expired",
+	TokenNotYetValid:            "token_not_yet_valid",
+	TokenRevoked:                "token_revoked",
+	TokenUnbound:                "token_unbound",
+	TokenBindingMismatch:        "token_binding_mismatch",
+	TokenWithoutCertificate:     "token_without_certificate",
+	ScopeInsufficient:           "scope_insufficient",
 	CertificateMissing:          "certificate_missing",
 	CertificateMalformed:        "certificate_malformed",
 	EvidenceTooLarge:            "evidence_too_large",
@@ -160,6 +241,19 @@ var reasonTexts = [reasonCount]string{
 	PathTooComplex:              "path_too_complex",
 	SubjectMismatch:             "subject_mismatch",
 	AudienceNotAllowed:          "audience_not_allowed",
+	StatementInvalid:            "statement_invalid",
+	MethodNotAllowed:            "method_not_allowed",
+	BodyTooLarge:                "body_too_large",
+	ParameterInvalid:            "parameter_invalid",
+	AuthMethodConflict:          "auth_method_conflict",
+	AuthMethodUnsupported:       "auth_method_unsupported",
+	GrantUnsupported:            "grant_unsupported",
+	GrantNotAllowed:             "grant_not_allowed",
+	ScopeNotAllowed:             "scope_not_allowed",
+	TargetNotAllowed:            "target_not_allowed",
+	TokenNotOwn:                 "token_not_own",
+	TokenTypeUnsupported:        "token_type_unsupported",
+	RevocationFailed:            "revocation_failed",
 	NotReady:                    "not_ready",
 	Overloaded:                  "overloaded",
 	SigningKeyMissing:           "signing_key_missing",
@@ -191,7 +285,12 @@ func (r *Reason) UnmarshalText(text []byte) error {
 // Allows reports whether the reason lets the request through. Every reason
 // that is not listed here refuses, those to come included.
 func (r Reason) Allows() bool {
-	return r == Allowed || r == AllowedPublic || r == AllowedPreflight
+	switch r {
+	case Allowed, AllowedPublic, AllowedPreflight, AllowedEndpoint, AllowedForeign,
+		TokenIssued, TokenIntrospected, RevocationAccepted:
+		return true
+	}
+	return false
 }
 
 // Reasons returns the whole set in the order of its declaration.

@@ -20,6 +20,7 @@ import (
 	"github.com/certbearer/certbearer/extauthz/listener"
 	"github.com/certbearer/certbearer/extauthz/signer"
 	"github.com/certbearer/certbearer/extauthz/state"
+	"github.com/certbearer/certbearer/extauthz/tokenendpoint"
 	"github.com/certbearer/certbearer/extauthz/tokens"
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/dirsource"
@@ -48,7 +49,10 @@ type gateway struct {
 	readiness *listener.Readiness
 	evidence  *listener.Evidence
 	servers   []listener.Server
+	direct    *listener.HTTP // that ends TLS itself, nil if there is none
 	faults    faults
+
+	revocations *tokens.Revocations // nil without endpoints
 
 	publishing sync.Mutex
 }
@@ -90,7 +94,7 @@ func newGateway(ctx context.Context, c *config.Config, log *slog.Logger) (_ *gat
 func (g *gateway) openMetrics() error {
 	var err error
 	g.metrics, err = audit.NewMetrics(g.registry, audit.MetricsConfig{
-		Routes:   routeNames(g.config),
+		Routes:   append(routeNames(g.config), tokenendpoint.Names()...),
 		Recorder: g.recorder,
 		Cached:   g.cache.Len,
 		Version:  version,
@@ -123,6 +127,8 @@ func (g *gateway) newServer() (*extauthz.Server, error) {
 		Issuer:                g.config.Issuer,
 		DefaultAudience:       g.config.Audience,
 		InjectedTokenLifetime: g.config.InjectedTokenLifetime,
+		EndpointOrigin:        config.Origin(g.config.Issuer),
+		EndpointPaths:         tokenendpoint.Paths(),
 		RemoveHeaders:         envoy.CertificateHeaders(),
 		InFlight:              g.config.Limits.InFlight,
 		Panicked: func(value any, stack []byte) {
@@ -147,7 +153,7 @@ func (g *gateway) listen(ctx context.Context, server *extauthz.Server) error {
 	g.servers = append(g.servers, g.evidence)
 	authv3.RegisterAuthorizationServer(g.evidence, server)
 	g.metrics.SetUnauthenticated(g.evidence.Unauthenticated())
-	if err := g.listenHTTP(ctx, "listen.http", g.config.Listen.HTTP, g.publicHandler()); err != nil {
+	if err := g.listenPublic(ctx); err != nil {
 		return err
 	}
 	return g.listenHTTP(ctx, "listen.ops", g.config.Listen.Ops, g.opsHandler())
@@ -190,6 +196,7 @@ func (g *gateway) run(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	var loops sync.WaitGroup
 	loops.Go(func() { g.cache.Run(background) })
+	loops.Go(func() { g.watchRevocations(background) })
 	loops.Go(func() {
 		if err := g.source.Run(background, g.publishClients); err != nil {
 			stopServing(err)
@@ -264,8 +271,12 @@ func (g *gateway) loadKeys(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
+	statement, err := signer.OpenStatementKeys(ctx, g.config.Keys.Directory, signer.Options{Generate: g.config.Keys.Generate})
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
 	generation := g.publish(func(s state.State) state.State {
-		s.Keys = keys
+		s.Keys, s.Statement = keys, statement
 		return s
 	})
 	g.log.Info("keys loaded", "keys", len(keys.All()), "generation", generation)

@@ -5,27 +5,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/certbearer/certbearer/extauthz/discovery"
 	"github.com/certbearer/certbearer/extauthz/listener"
-	"github.com/certbearer/certbearer/extauthz/signer"
 	"github.com/certbearer/certbearer/policies"
 )
-
-// jwksMaxAge is how long others may keep the key set; less where new keys are
-// published for less than twice that before they sign.
-const jwksMaxAge = 5 * time.Minute
-
-// publicHandler serves what anybody may see.
-func (g *gateway) publicHandler() http.Handler {
-	mux := http.NewServeMux()
-	keys := func() *signer.Keys { return g.holder.Load().Keys }
-	mux.Handle(discovery.JWKSPath, discovery.JWKS(keys, min(jwksMaxAge, g.config.Keys.PublishAhead/2)))
-	return mux
-}
 
 // opsHandler serves operators: probes, faults, metrics.
 func (g *gateway) opsHandler() http.Handler {
@@ -73,7 +58,7 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 	if st.Clients != nil {
 		h.Clients = st.Clients.Len()
 	}
-	for what, err := range map[string]error{"callers": g.evidence.Fault(), "audit": g.recorder.Fault()} {
+	for what, err := range g.currentFaults() {
 		if err != nil {
 			h.Faults = append(h.Faults, what+": "+err.Error())
 		}
@@ -86,6 +71,15 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 	answer(w, status, h)
 }
 
+// currentFaults are those that who has them can tell at any moment.
+func (g *gateway) currentFaults() map[string]error {
+	all := map[string]error{"callers": g.evidence.Fault(), "audit": g.recorder.Fault()}
+	if g.direct != nil {
+		all["listen.tls"] = g.direct.Fault()
+	}
+	return all
+}
+
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
@@ -95,9 +89,16 @@ func answer(w http.ResponseWriter, status int, body any) {
 
 // faults remembers what could not be loaded.
 type faults struct {
-	mu      sync.Mutex
-	clients policies.Report
-	keys    error
+	mu          sync.Mutex
+	clients     policies.Report
+	keys        error
+	revocations error
+}
+
+func (f *faults) setRevocations(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.revocations = err
 }
 
 func (f *faults) setClients(report policies.Report) {
@@ -119,6 +120,9 @@ func (f *faults) texts() []string {
 	out := []string{}
 	if f.keys != nil {
 		out = append(out, "keys: "+f.keys.Error())
+	}
+	if f.revocations != nil {
+		out = append(out, "revocations: "+f.revocations.Error())
 	}
 	for _, fault := range f.clients.Faults {
 		out = append(out, "clients: "+fault.Error())

@@ -64,6 +64,8 @@ func convertRoute(route config.Route) (extauthz.Route, error) {
 		out.Access = extauthz.AccessPublic
 	case config.AccessPreflight:
 		out.Access = extauthz.AccessPreflight
+	case config.AccessEndpoint:
+		out.Access = extauthz.AccessEndpoint
 	default:
 		return out, fmt.Errorf("access %q is not known", route.Access)
 	}
@@ -72,6 +74,10 @@ func convertRoute(route config.Route) (extauthz.Route, error) {
 		out.Inbound = extauthz.InboundReject
 	case config.InboundReplace:
 		out.Inbound = extauthz.InboundReplace
+	case config.InboundVerify:
+		out.Inbound = extauthz.InboundVerify
+	case config.InboundPass:
+		out.Inbound = extauthz.InboundPass
 	default:
 		return out, fmt.Errorf("inboundAuthorization %q is not known", route.InboundAuthorization)
 	}
@@ -111,6 +117,7 @@ func envoyParams(c *config.Config, sdsPath string) envoy.Params {
 	params := envoy.Params{
 		Listen:            c.Envoy.Listen,
 		AdminListen:       c.Envoy.AdminListen,
+		PublicListen:      c.Envoy.PublicListen,
 		ServerCertificate: c.Envoy.Certificate,
 		ServerKey:         c.Envoy.Key,
 		SDSPath:           sdsPath,

@@ -1,0 +1,32 @@
+package audit
+
+import (
+	"crypto/x509"
+	"errors"
+
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+// SetCause takes field and detail from the error of a decision; nil leaves them.
+func (r *Record) SetCause(err error) {
+	var denial *decision.Denial
+	switch {
+	case err == nil:
+	case !errors.As(err, &denial):
+		r.Detail = err.Error()
+	case denial.Cause == nil:
+		r.Field = denial.Field
+	default:
+		r.Field, r.Detail = denial.Field, denial.Cause.Error()
+	}
+}
+
+// SetCertificate takes what is recorded of a certificate; nil leaves it.
+func (r *Record) SetCertificate(leaf *x509.Certificate, thumbprint [32]byte) {
+	if leaf == nil {
+		return
+	}
+	r.Thumbprint = thumbprint
+	r.Subject, r.Issuer = leaf.Subject.String(), leaf.Issuer.String()
+	r.Serial, r.NotAfter = leaf.SerialNumber.Text(16), leaf.NotAfter
+}

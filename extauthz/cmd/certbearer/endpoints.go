@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/certbearer/certbearer/extauthz/authn"
+	"github.com/certbearer/certbearer/extauthz/config"
+	"github.com/certbearer/certbearer/extauthz/discovery"
+	"github.com/certbearer/certbearer/extauthz/listener"
+	"github.com/certbearer/certbearer/extauthz/peercert"
+	"github.com/certbearer/certbearer/extauthz/signer"
+	"github.com/certbearer/certbearer/extauthz/state"
+	"github.com/certbearer/certbearer/extauthz/tokenendpoint"
+	"github.com/certbearer/certbearer/extauthz/tokens"
+)
+
+// jwksMaxAge is how long others may keep the key set; less where new keys are
+// published for less than twice that before they sign.
+const jwksMaxAge = 5 * time.Minute
+
+// listenPublic opens the listeners of our own endpoints: the plain one behind the
+// proxy, which knows certificates by signed statements, and the one that ends TLS
+// itself.
+func (g *gateway) listenPublic(ctx context.Context) error {
+	if g.config.Listen.HTTP == "" && g.config.Listen.TLS.Address == "" {
+		return nil
+	}
+	if err := g.loadRevocations(); err != nil {
+		return err
+	}
+	behindProxy, err := g.publicHandler(peercert.Statement, g.stated, proxyRequestID, unknownSource)
+	if err != nil {
+		return err
+	}
+	if err := g.listenHTTP(ctx, "listen.http", g.config.Listen.HTTP, behindProxy); err != nil {
+		return err
+	}
+	if g.config.Listen.TLS.Address == "" {
+		return nil
+	}
+	direct, err := g.publicHandler(peercert.TLS, handshake, newRequestID, remoteHost)
+	if err != nil {
+		return err
+	}
+	return g.listenTLS(ctx, withRequestID(direct))
+}
+
+// presenting says what is known of the certificate of a request's connection.
+type presenting func(*http.Request, *state.State, time.Time) peercert.Presented
+
+// publicHandler serves what anybody may ask: keys, metadata, and the endpoints.
+func (g *gateway) publicHandler(source peercert.Source, presented presenting, requestID, from func(*http.Request) string) (http.Handler, error) {
+	reader, err := peercert.NewReader(peercert.Config{From: source})
+	if err != nil {
+		return nil, err
+	}
+	endpoints, err := tokenendpoint.New(tokenendpoint.Config{
+		State:           &g.holder,
+		Authenticator:   authn.New(reader),
+		Presented:       presented,
+		RequestID:       requestID,
+		Source:          from,
+		Audit:           g.recorder,
+		Metrics:         g.metrics,
+		Revoke:          g.revoke,
+		Issuer:          g.config.Issuer,
+		DefaultAudience: g.config.Audience,
+		IgnoreSecrets:   g.config.Compatibility == config.CompatibilityMedplum,
+		InFlight:        g.config.Limits.InFlight,
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(discovery.JWKSPath, discovery.JWKS(func() *signer.Keys { return g.holder.Load().Keys }, min(jwksMaxAge, g.config.Keys.PublishAhead/2)))
+	for _, path := range tokenendpoint.Paths() {
+		mux.Handle(path, endpoints)
+	}
+	return mux, g.addMetadata(mux)
+}
+
+func (g *gateway) addMetadata(mux *http.ServeMux) error {
+	origin := config.Origin(g.config.Issuer)
+	metadata, err := discovery.Metadata(discovery.Server{
+		Issuer:         g.config.Issuer,
+		Origin:         origin,
+		MTLSOrigin:     g.config.MTLSOrigin,
+		TokenPath:      tokenendpoint.TokenPath,
+		IntrospectPath: tokenendpoint.IntrospectPath,
+		RevokePath:     tokenendpoint.RevokePath,
+		AuthMethods:    []string{"tls_client_auth", "self_signed_tls_client_auth"},
+	})
+	if err != nil {
+		return err
+	}
+	path, err := discovery.MetadataPathOf(g.config.Issuer)
+	if err != nil {
+		return err
+	}
+	mux.Handle(path, metadata)
+	return nil
+}
+
+func (g *gateway) listenTLS(ctx context.Context, handler http.Handler) error {
+	settings := g.config.Listen.TLS
+	server, err := listener.ListenHTTP(ctx, listener.HTTPConfig{
+		Address: settings.Address,
+		Handler: handler,
+		TLS:     &listener.TLS{Certificate: settings.Certificate, Key: settings.Key},
+		Events:  g.events(),
+		Log:     g.log,
+	})
+	if err != nil {
+		return fmt.Errorf("listen.tls: %w", err)
+	}
+	g.direct = server
+	g.servers = append(g.servers, server)
+	return nil
+}
+
+// stated is for requests by way of the proxy: only a statement of our own says
+// which certificate it saw.
+func (g *gateway) stated(r *http.Request, st *state.State, at time.Time) peercert.Presented {
+	return peercert.Presented{
+		Header: func(name string) []string { return r.Header[http.CanonicalHeaderKey(name)] },
+		Statement: &peercert.StatementTerms{
+			Key: func(id string) ([]byte, bool) {
+				key, known := st.Statement.ByID(id)
+				return key.Secret[:], known
+			},
+			Endpoint: config.Origin(g.config.Issuer) + r.URL.Path,
+			Method:   r.Method,
+			At:       at,
+		},
+	}
+}
+
+// handshake is for connections whose TLS we ended ourselves. No header counts.
+func handshake(r *http.Request, _ *state.State, _ time.Time) peercert.Presented {
+	if r.TLS == nil {
+		return peercert.Presented{}
+	}
+	return peercert.Presented{TLSChain: r.TLS.PeerCertificates}
+}
+
+// proxyRequestID is the id that Envoy gave the request.
+func proxyRequestID(r *http.Request) string { return r.Header.Get("X-Request-Id") }
+
+func unknownSource(*http.Request) string { return "" }
+
+func remoteHost(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+// requestIDKey is where withRequestID leaves the id of a request.
+type requestIDKey struct{}
+
+// withRequestID gives each request an id, as Envoy would, and tells the caller.
+// What a caller calls its request is not taken for one.
+func withRequestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := rand.Text()
+		w.Header().Set("X-Request-Id", id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+	})
+}
+
+func newRequestID(r *http.Request) string {
+	id, _ := r.Context().Value(requestIDKey{}).(string)
+	return id
+}
+
+// loadRevocations opens the file and reads what is revoked: without knowing that,
+// nothing may be accepted.
+func (g *gateway) loadRevocations() error {
+	var err error
+	if g.revocations, err = tokens.OpenRevocations(g.config.Revocations.File); err != nil {
+		return fmt.Errorf("revocations.file: %w", err)
+	}
+	revoked, err := g.revocations.Load(time.Now())
+	if err != nil {
+		return fmt.Errorf("revocations.file: %w", err)
+	}
+	g.putRevoked(revoked)
+	return nil
+}
+
+// revoke keeps a revocation on the disk and puts it in force here. Other processes
+// on the same file see it within a second.
+func (g *gateway) revoke(ctx context.Context, one tokens.Revocation) error {
+	revoked, err := g.revocations.Add(ctx, one)
+	if err != nil {
+		g.log.Error("a revocation could not be kept", "error", err.Error())
+		return err
+	}
+	g.putRevoked(revoked)
+	return nil
+}
+
+func (g *gateway) watchRevocations(ctx context.Context) {
+	if g.revocations == nil {
+		return
+	}
+	g.revocations.Run(ctx, func(revoked *tokens.Revoked, err error) {
+		g.faults.setRevocations(err)
+		if err != nil {
+			g.log.Error("what was revoked before stays revoked", "error", err.Error())
+			return
+		}
+		g.putRevoked(revoked)
+	})
+}
+
+// putRevoked publishes only what is new: a Generation is for changes.
+func (g *gateway) putRevoked(revoked *tokens.Revoked) {
+	if g.holder.Load().Revoked.Equal(revoked) {
+		return
+	}
+	generation := g.publish(func(s state.State) state.State {
+		s.Revoked = revoked
+		return s
+	})
+	g.log.Info("revocations loaded", "revoked", revoked.Len(), "generation", generation)
+}

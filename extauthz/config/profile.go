@@ -1,0 +1,27 @@
+package config
+
+// checkProfile holds the settings to the profile that the file asks for: what
+// contradicts it is an error, for whoever reads the profile's name must be able to
+// count on it (FAPI 2.0 sections 5.3 and 5.4).
+func checkProfile(m *mapping, config *Config) {
+	if config.Profile != ProfileFAPI2 {
+		return
+	}
+	refuse := func(broken bool, name, why string) {
+		if broken {
+			m.fail("profile", "fapi2: "+name+": "+why)
+		}
+	}
+	switch config.Keys.Algorithm {
+	case "ES256", "PS256", "EdDSA":
+	default:
+		refuse(true, "keys.algorithm", "want ES256, PS256 or EdDSA")
+	}
+	refuse(config.Compatibility != CompatibilityNone, "compatibility", "want none: clients have no secrets")
+	refuse(config.Clients.SharedAnchors != SharedAnchorsRefuse, "clients.sharedAnchors", "want refuse: clients are told apart by their subject")
+	for _, route := range config.Routes {
+		where := "route " + route.Name
+		refuse(route.Access == AccessCertificate && route.Inject.Bind != BindCnf, where, "inject.bind: want cnf: every token is bound")
+		refuse(route.InboundAuthorization == InboundPass, where, "inboundAuthorization: want verify, reject or replace: only bound tokens pass")
+	}
+}

@@ -1,0 +1,66 @@
+package tokenendpoint
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"github.com/certbearer/certbearer/extauthz/tokens"
+	"github.com/certbearer/certbearer/policies"
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+// introspection is RFC 7662 section 2.2. Of a token that is not active it says
+// nothing else.
+type introspection struct {
+	Active    bool              `json:"active"`
+	Scope     string            `json:"scope,omitempty"`
+	ClientID  string            `json:"client_id,omitempty"`
+	TokenType string            `json:"token_type,omitempty"`
+	Expires   int64             `json:"exp,omitempty"`
+	IssuedAt  int64             `json:"iat,omitempty"`
+	Subject   string            `json:"sub,omitempty"`
+	Audience  string            `json:"aud,omitempty"`
+	Issuer    string            `json:"iss,omitempty"`
+	ID        string            `json:"jti,omitempty"`
+	CNF       map[string]string `json:"cnf,omitempty"` // RFC 8705 section 3.2
+}
+
+// introspect tells a client of its own tokens, and of those for the audiences in
+// its introspects. Every other one is not active to it.
+func (x *exchange) introspect() (result, error) {
+	text := x.form.get("token")
+	if text == "" {
+		return nil, decision.Denyf(decision.ParameterInvalid, "token", "is missing")
+	}
+	x.reason = decision.TokenIntrospected
+	verified, err := x.verify(text)
+	if err != nil || !x.mayKnow(verified) || !x.stillActive(verified) {
+		return introspection{}, nil
+	}
+	x.tokenID = verified.ID
+	answer := introspection{
+		Active: true, Scope: strings.Join(verified.Scope, " "), ClientID: verified.ClientID, TokenType: "Bearer",
+		Expires: verified.Expires.Unix(), IssuedAt: verified.IssuedAt.Unix(), Subject: verified.ClientID,
+		Audience: verified.Audience, Issuer: x.server.config.Issuer, ID: verified.ID,
+	}
+	if verified.Bound {
+		answer.CNF = map[string]string{"x5t#S256": base64.RawURLEncoding.EncodeToString(verified.Thumbprint[:])}
+	}
+	return answer, nil
+}
+
+func (x *exchange) verify(text string) (tokens.Verified, error) {
+	terms := tokens.Terms{Issuer: x.server.config.Issuer, Keys: x.state.Keys, Revoked: x.state.Revoked, At: x.at}
+	return terms.Verify(text)
+}
+
+func (x *exchange) mayKnow(v tokens.Verified) bool {
+	return v.ClientID == x.identity.Client.ID() || x.identity.Client.MayIntrospect(v.Audience)
+}
+
+// stillActive asks for the client that the token is of: turned off or gone, its
+// tokens are refused at the gateway too.
+func (x *exchange) stillActive(v tokens.Verified) bool {
+	client := x.state.Clients.Client(v.ClientID)
+	return client != nil && client.Status() == policies.StatusActive
+}

@@ -1,0 +1,223 @@
+package tokens
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	// MaxRevocations bounds the tokens that are remembered. One takes about 150
+	// bytes of the file, and is forgotten when it has expired, after a day at most.
+	MaxRevocations = 100_000
+	// maxRevocationBytes bounds the file; what has expired is in it for a while.
+	maxRevocationBytes = 64 << 20
+	// compactFrom is how many lines have to be of no use before the file is
+	// written anew.
+	compactFrom = 1000
+	// lookEvery is how soon a revocation that another process wrote is known here.
+	lookEvery = 250 * time.Millisecond
+	lockRetry = 10 * time.Millisecond
+)
+
+// ErrTooManyRevocations says that no more can be remembered.
+var ErrTooManyRevocations = fmt.Errorf("tokens: %d revoked tokens that have not expired, no more are remembered", MaxRevocations)
+
+// Revocations is the file in which revocations are kept: one JSON object a line,
+// appended to and never changed in place, so that several processes may share it
+// and a crash loses nothing but a line that nobody was told of.
+type Revocations struct {
+	path string
+	mu   sync.Mutex // among the goroutines of this process; the lock file is among processes
+}
+
+// OpenRevocations makes the folder, if it is not there, and returns the file. It
+// does not read it.
+func OpenRevocations(path string) (*Revocations, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("revocations: %w", err)
+	}
+	return &Revocations{path: path}, nil
+}
+
+// Add keeps a revocation. When it returns nil the line is on the disk. It returns
+// what is revoked now.
+func (r *Revocations) Add(ctx context.Context, one Revocation) (*Revoked, error) {
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	content, err := r.content()
+	if err != nil {
+		return nil, err
+	}
+	all, lines, err := parseRevocations(content, one.At)
+	if err != nil {
+		return nil, err
+	}
+	if _, known := all.byID[one.ID]; known {
+		return all, nil
+	}
+	if all.Len() >= MaxRevocations {
+		return nil, ErrTooManyRevocations
+	}
+	all.byID[one.ID] = one
+	if lines-all.Len() > compactFrom+all.Len() {
+		return all, r.rewrite(all)
+	}
+	return all, r.append(one, content)
+}
+
+// Load reads what is revoked and has not expired at the given time.
+func (r *Revocations) Load(at time.Time) (*Revoked, error) {
+	content, err := r.content()
+	if err != nil {
+		return nil, err
+	}
+	all, _, err := parseRevocations(content, at)
+	return all, err
+}
+
+// Run calls publish with what is revoked whenever the file has changed, by
+// whomever, and with the error if it cannot be read: what was published before
+// then stays in force.
+func (r *Revocations) Run(ctx context.Context, publish func(*Revoked, error)) {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	seen, _ := os.Stat(r.path)
+	faulty := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case at := <-ticker.C:
+			now, err := os.Stat(r.path)
+			if errors.Is(err, fs.ErrNotExist) && seen == nil || sameFile(seen, now) && !faulty {
+				continue
+			}
+			all, err := r.Load(at)
+			seen, faulty = now, err != nil
+			publish(all, err)
+		}
+	}
+}
+
+func sameFile(a, b os.FileInfo) bool {
+	return a != nil && b != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// lock keeps other processes, and other goroutines, from writing.
+func (r *Revocations) lock(ctx context.Context) (unlock func(), err error) {
+	r.mu.Lock()
+	lock := flock.New(r.path+".lock", flock.SetPermissions(0o600))
+	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
+		r.mu.Unlock()
+		return nil, fmt.Errorf("revocations: %s: waiting for the lock: %w", r.path, err)
+	}
+	return func() { _ = lock.Close(); r.mu.Unlock() }, nil
+}
+
+func (r *Revocations) content() ([]byte, error) {
+	file, err := os.Open(r.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("revocations: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	content, err := io.ReadAll(io.LimitReader(file, maxRevocationBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("revocations: %w", err)
+	}
+	if len(content) > maxRevocationBytes {
+		return nil, fmt.Errorf("revocations: %s: has more than %d bytes", r.path, maxRevocationBytes)
+	}
+	return content, nil
+}
+
+// append writes one line. Where a crash has left a part of a line, the new one
+// begins after it.
+func (r *Revocations) append(one Revocation, content []byte) error {
+	line, err := json.Marshal(one)
+	if err != nil {
+		return fmt.Errorf("revocations: %w", err)
+	}
+	if len(content) > 0 && content[len(content)-1] != '\n' {
+		line = append([]byte("\n"), line...)
+	}
+	file, err := os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("revocations: %w", err)
+	}
+	_, err = file.Write(append(line, '\n'))
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("revocations: %w", err)
+	}
+	return nil
+}
+
+// rewrite replaces the file by one without what has expired.
+func (r *Revocations) rewrite(all *Revoked) error {
+	var content bytes.Buffer
+	encoder := json.NewEncoder(&content)
+	for _, one := range all.byID {
+		if err := encoder.Encode(one); err != nil {
+			return fmt.Errorf("revocations: %w", err)
+		}
+	}
+	file, err := os.CreateTemp(filepath.Dir(r.path), ".revocations-*")
+	if err != nil {
+		return fmt.Errorf("revocations: %w", err)
+	}
+	_, err = file.Write(content.Bytes())
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), r.path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("revocations: %w", err), os.Remove(file.Name()))
+	}
+	return nil
+}
+
+// parseRevocations reads the lines and counts them. A line that is no revocation
+// is an error that names it: it may be one that somebody counts on. Only a last
+// line without its end is passed over, for whoever wrote it was never told that
+// it is kept.
+func parseRevocations(content []byte, at time.Time) (all *Revoked, lines int, err error) {
+	all = NewRevoked()
+	end := bytes.LastIndexByte(content, '\n') + 1
+	for line := range bytes.Lines(content[:end]) {
+		lines++
+		text := bytes.TrimSpace(line)
+		var one Revocation
+		if json.Unmarshal(text, &one) != nil || one.ID == "" || len(one.ID) > maxID || one.Expires.IsZero() {
+			if isCutOff(text) {
+				continue
+			}
+			return nil, 0, fmt.Errorf("revocations: line %d is no revocation", lines)
+		}
+		if at.Before(one.Expires) {
+			all.byID[one.ID] = one
+		}
+	}
+	return all, lines, nil
+}
+
+// isCutOff reports the beginning of a line that a crash cut off and that another
+// line was written behind.
+func isCutOff(text []byte) bool {
+	return len(text) == 0 || text[0] == '{' && text[len(text)-1] != '}'
+}

@@ -1,0 +1,56 @@
+package tokens
+
+import (
+	"maps"
+	"time"
+)
+
+// Revoked is an immutable set of tokens that were taken out of use before their
+// end. A nil *Revoked is an empty one.
+type Revoked struct{ byID map[string]Revocation }
+
+// Revocation is one token taken out of use. Nothing of it is a secret: who has a
+// jti has no token.
+type Revocation struct {
+	ID       string    `json:"jti"`
+	ClientID string    `json:"client_id"`
+	Expires  time.Time `json:"exp"` // from then on nobody needs to remember it
+	At       time.Time `json:"at"`
+}
+
+// NewRevoked makes a set.
+func NewRevoked(all ...Revocation) *Revoked {
+	set := &Revoked{byID: make(map[string]Revocation, len(all))}
+	for _, one := range all {
+		set.byID[one.ID] = one
+	}
+	return set
+}
+
+// Has reports whether the token with the jti was revoked.
+func (r *Revoked) Has(id string) bool {
+	if r == nil {
+		return false
+	}
+	_, found := r.byID[id]
+	return found
+}
+
+// Len is how many are remembered.
+func (r *Revoked) Len() int {
+	if r == nil {
+		return 0
+	}
+	return len(r.byID)
+}
+
+// Equal reports whether both hold the same tokens.
+func (r *Revoked) Equal(other *Revoked) bool {
+	if r.Len() != other.Len() {
+		return false
+	}
+	if r.Len() == 0 {
+		return true
+	}
+	return maps.EqualFunc(r.byID, other.byID, func(a, b Revocation) bool { return a.ID == b.ID })
+}
