@@ -1,10 +1,10 @@
 package signer
 
 import (
-	"crypto/ecdsa"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,11 +21,12 @@ const extension = ".json"
 //
 //	{"created": RFC 3339, "signsFrom": RFC 3339, "key": private JWK}
 //
-// The JWK (RFC 7517) is an EC key on P-256 with alg "ES256" and use "sig". name
-// is the file's base name, "<kid>.json"; name, kid member and RFC 7638
-// thumbprint must agree, so that a key cannot be passed off as another. Members
-// that are not named here are refused. An error begins with name and never
-// quotes the content.
+// The JWK (RFC 7517) has an alg of [Algorithms], the kty and crv that it takes,
+// and use "sig". An RSA key has 2048 to 8192 bits, the exponent 65537 and all
+// the parts of two primes. name is the file's base name, "<kid>.json"; name, kid
+// member and RFC 7638 thumbprint must agree, so that a key cannot be passed off
+// as another. Members that are not named here are refused. An error begins with
+// name and never quotes the content.
 func ParseKey(name string, content []byte) (Key, error) {
 	key, err := parseKey(strings.TrimSuffix(name, extension), content)
 	if err != nil {
@@ -34,7 +35,7 @@ func ParseKey(name string, content []byte) (Key, error) {
 	return key, nil
 }
 
-func parseKey(kid string, content []byte) (*es256Key, error) {
+func parseKey(kid string, content []byte) (*localKey, error) {
 	if len(content) > MaxKeyFile {
 		return nil, fmt.Errorf("is over %d bytes; a key file is far smaller", MaxKeyFile)
 	}
@@ -53,17 +54,14 @@ func parseKey(kid string, content []byte) (*es256Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	private, err := parseJWK(kid, file["key"])
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	key, err := newES256(private, created, signsFrom)
+	key, err := parseJWK(kid, file["key"])
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}
 	if key.kid != kid {
 		return nil, fmt.Errorf("holds the key %s; name the file %s%s if that is the key meant", key.kid, key.kid, extension)
 	}
+	key.created, key.signsFrom = created, signsFrom
 	return key, nil
 }
 
@@ -75,18 +73,21 @@ func (o object) time(name string) (time.Time, error) {
 	return at, nil
 }
 
-// parseJWK says what is wrong before it has the JWK parsed, because the
-// parser's own errors may quote the input.
-func parseJWK(kid string, content []byte) (*ecdsa.PrivateKey, error) {
+// parseJWK takes the key apart by itself, because the errors of a general
+// parser may quote the input.
+func parseJWK(kid string, content []byte) (*localKey, error) {
 	jwk, err := readObject(content)
 	if err != nil {
 		return nil, err
 	}
+	algorithm := Algorithm(jwk.text("alg"))
+	if !slices.Contains(Algorithms(), algorithm) {
+		return nil, errors.New("alg: is not " + algorithmNames())
+	}
+	how := methodOf(algorithm)
 	switch {
-	case jwk.text("kty") != "EC" || jwk.text("crv") != "P-256":
-		return nil, errors.New("is not of kty EC and crv P-256; ES256 is the only algorithm there is")
-	case jwk.text("alg") != string(jose.ES256):
-		return nil, errors.New("alg: is not ES256")
+	case !how.fits(jwk):
+		return nil, fmt.Errorf("is not of %s, which alg %s takes", how.shape(), algorithm)
 	case jwk.text("use") != "sig":
 		return nil, errors.New("use: is not sig")
 	case jwk.text("d") == "":
@@ -94,22 +95,18 @@ func parseJWK(kid string, content []byte) (*ecdsa.PrivateKey, error) {
 	case jwk.text("kid") != kid:
 		return nil, errors.New("kid: differs from the file's name; rename the file or restore its content")
 	}
-	if err := jwk.only("kty", "crv", "x", "y", "d", "kid", "alg", "use"); err != nil {
+	if err := jwk.only(append(how.members(), "kid", "alg", "use")...); err != nil {
 		return nil, err
 	}
-	var parsed jose.JSONWebKey
-	if json.Unmarshal(content, &parsed) != nil {
-		return nil, errNotP256
+	private, err := how.read(jwk)
+	if err != nil {
+		return nil, err
 	}
-	private, ok := parsed.Key.(*ecdsa.PrivateKey)
-	if !ok {
-		return nil, errNotP256
-	}
-	return private, nil
+	return newLocal(algorithm, private, time.Time{}, time.Time{})
 }
 
 // encode is what ParseKey reads. It contains the private part.
-func (k *es256Key) encode() ([]byte, error) {
+func (k *localKey) encode() ([]byte, error) {
 	jwk := k.Public()
 	jwk.Key = k.private
 	content, err := json.MarshalIndent(struct {

@@ -64,7 +64,7 @@ func TestParseKeyRefuses(t *testing.T) {
 		"a point that is not on the curve":                {vectorName, vectorWith(t, vectorY, vectorX), "private key on P-256"},
 		"another curve":                                   {vectorName, vectorWith(t, "P-256", "P-384"), "crv P-256"},
 		"another kind of key":                             {vectorName, vectorWith(t, `"EC"`, `"RSA"`), "kty EC"},
-		"another algorithm":                               {vectorName, vectorWith(t, "ES256", "ES384"), "alg: is not ES256"},
+		"another algorithm":                               {vectorName, vectorWith(t, "ES256", "ES384"), "crv P-384, which alg ES384 takes"},
 		"no algorithm":                                    {vectorName, vectorWith(t, `"alg": "ES256",`, ""), "alg: is not ES256"},
 		"a key for encryption":                            {vectorName, vectorWith(t, `"use": "sig"`, `"use": "enc"`), "use: is not sig"},
 		"an unknown member of the file":                   {vectorName, vectorWith(t, `"created"`, `"note": "", "created"`), "a member other than created, signsFrom, key"},
@@ -106,6 +106,10 @@ func FuzzKeyFile(f *testing.F) {
 	f.Add(vectorName, []byte(strings.Replace(vectorFile, "P-256", "P-521", 1)))
 	f.Add("x.json", []byte(`{"key":{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"x","d":"AA"}}`))
 	f.Add("", []byte(`{"created":1,"created":2}`))
+	for _, algorithm := range signer.Algorithms() {
+		name, content := keyFileOf(f, algorithm)
+		f.Add(name, []byte(content))
+	}
 	f.Fuzz(func(t *testing.T, name string, content []byte) {
 		key, err := signer.ParseKey(name, content)
 		if err != nil {
@@ -124,12 +128,16 @@ func FuzzKeyFile(f *testing.F) {
 // mustNotQuote fails if the error shows what the content has as private part.
 func mustNotQuote(t *testing.T, err error, content []byte) {
 	t.Helper()
-	var file struct{ Key struct{ D string } }
-	if json.Unmarshal(content, &file) != nil || len(file.Key.D) < 16 {
+	var file struct {
+		Key struct{ D, P, Q, DP, DQ, QI string }
+	}
+	if json.Unmarshal(content, &file) != nil {
 		return
 	}
 	_, text, _ := strings.Cut(err.Error(), ": ")
-	if strings.Contains(text, file.Key.D) {
-		t.Errorf("the error shows the private part: %v", err)
+	for _, secret := range []string{file.Key.D, file.Key.P, file.Key.Q, file.Key.DP, file.Key.DQ, file.Key.QI} {
+		if len(secret) >= 16 && strings.Contains(text, secret) {
+			t.Errorf("the error shows the private part: %v", err)
+		}
 	}
 }

@@ -26,7 +26,8 @@ type Keys struct {
 
 // NewKeys builds a set. Keys may come in any order. It refuses an empty set,
 // more than [MaxKeys], a kid that stands twice or is not the key's thumbprint,
-// and a key whose Public is not public or disagrees with the rest of it.
+// an alg that is none of [Algorithms] or does not fit the key, and a key whose
+// Public is not public or disagrees with the rest of it.
 func NewKeys(keys ...Key) (*Keys, error) {
 	if len(keys) == 0 {
 		return nil, ErrNoKeys
@@ -76,6 +77,10 @@ func checkPublic(key Key) error {
 	}
 	if kid != key.KID() || public.KeyID != kid || public.Algorithm != key.Algorithm() || public.Use != "sig" {
 		return fmt.Errorf("signer: key %s: its kid, alg and use disagree with its public part %s", key.KID(), kid)
+	}
+	how := methodOf(Algorithm(key.Algorithm()))
+	if key.Algorithm() == "" || how == nil || !how.verifies(public.Key) {
+		return fmt.Errorf("signer: key %s: its public part does not verify alg %q", kid, key.Algorithm())
 	}
 	return nil
 }
@@ -130,4 +135,13 @@ func (k *Keys) JWKS() []byte {
 		return nil
 	}
 	return bytes.Clone(k.jwks)
+}
+
+// Equal reports whether both sets hold the same keys with the same times, so
+// that nothing changes if one takes the place of the other.
+func (k *Keys) Equal(other *Keys) bool {
+	return slices.EqualFunc(k.All(), other.All(), func(a, b Key) bool {
+		return a.KID() == b.KID() && a.Algorithm() == b.Algorithm() &&
+			a.SignsFrom().Equal(b.SignsFrom()) && a.Created().Equal(b.Created())
+	})
 }

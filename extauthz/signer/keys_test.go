@@ -209,6 +209,11 @@ func TestNoEncodingShowsThePrivatePart(t *testing.T) {
 	}
 	decimals := strings.Trim(fmt.Sprint(scalar), "[]")
 	secrets := []string{vectorD, hex.EncodeToString(scalar), base64.StdEncoding.EncodeToString(scalar), decimals, fmt.Sprintf("%d", scalarInt(scalar))}
+	for _, algorithm := range signer.Algorithms() {
+		if shown := fmt.Sprintf("%v %+v %#v", keyOf(t, algorithm), keyOf(t, algorithm), keyOf(t, algorithm)); strings.Contains(shown, "{") {
+			t.Errorf("%s shows its fields: %s", algorithm, shown)
+		}
+	}
 	for _, value := range []any{key, keys, struct{ Key signer.Key }{key}, struct{ hidden any }{keys}} {
 		encoded, _ := json.Marshal(value)
 		shown := string(encoded)

@@ -17,13 +17,21 @@ import (
 // maxEntries bounds the files in a keys folder, those that are no keys included.
 const maxEntries = 1024
 
-// Options say how [Open] treats a folder without keys. The zero value is ready
-// to use and makes nothing.
+// readAttempts bounds how often a folder is read that is changed meanwhile.
+const readAttempts = 3
+
+// Options say how a folder of keys is used. The zero value is ready to use and
+// makes nothing.
 type Options struct {
-	// Generate makes one ES256 key, and the folder, where there is none.
+	// Generate makes one key, and the folder, where there is none.
 	Generate bool
-	// Now dates a key that is made; nil is time.Now.
+	// Algorithm is that of keys that are made.
+	Algorithm Algorithm
+	// Now dates what is made; nil is time.Now. It is a clock and no time, because
+	// a lock may have to be waited for.
 	Now func() time.Time
+
+	step func(string) // for tests: told of each change before it is made
 }
 
 func (o Options) now() time.Time {
@@ -32,6 +40,10 @@ func (o Options) now() time.Time {
 	}
 	return o.Now()
 }
+
+// second is now in whole seconds, as files have it, rounded down: what is
+// dated so has begun.
+func (o Options) second() time.Time { return o.now().UTC().Truncate(time.Second) }
 
 // Open reads the keys in dir: the files whose names end in .json and do not
 // begin with a dot, in the format of [ParseKey], of mode 0600 or stricter and at
@@ -47,14 +59,47 @@ func Open(ctx context.Context, dir string, options Options) (*Keys, error) {
 	if !options.Generate || !errors.Is(err, ErrNoKeys) {
 		return keys, err
 	}
-	return generate(ctx, dir, options.now())
+	return generate(ctx, dir, options)
 }
 
+// generate makes the first key of a folder. Whoever gets the lock second finds
+// the key of whoever got it first. The key signs at once: there is no verifier
+// yet that would have to learn of it first.
+func generate(ctx context.Context, dir string, options Options) (*Keys, error) {
+	f, err := lockNewFolder(ctx, dir, options)
+	if err != nil {
+		return nil, err
+	}
+	defer f.unlock()
+	keys, err := load(dir)
+	if !errors.Is(err, ErrNoKeys) {
+		return keys, err
+	}
+	now := options.second()
+	if _, err := f.makeKey(options.Algorithm, now, now); err != nil {
+		return nil, err
+	}
+	return load(dir)
+}
+
+// load reads the folder without a lock. A file that goes after it was listed is
+// no fault: another process has removed a key, for which there is another one.
 func load(dir string) (*Keys, error) {
+	for attempt := 1; ; attempt++ {
+		keys, err := loadOnce(dir, "")
+		if attempt == readAttempts || !errors.Is(err, fs.ErrNotExist) {
+			return keys, err
+		}
+	}
+}
+
+// loadOnce reads all key files but the one named except.
+func loadOnce(dir, except string) (*Keys, error) {
 	names, err := keyFiles(dir)
 	if err != nil {
 		return nil, err
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == except })
 	if len(names) == 0 {
 		return nil, fmt.Errorf("%w in %s", ErrNoKeys, dir)
 	}
@@ -77,36 +122,40 @@ func load(dir string) (*Keys, error) {
 	return NewKeys(keys...)
 }
 
-// keyFiles lists the names of the key files in dir. A folder that is not there
-// has none.
+// keyFiles lists the names of the key files in dir.
 func keyFiles(dir string) ([]string, error) {
+	names, err := folderNames(dir)
+	if err != nil {
+		return nil, fmt.Errorf("signer: %w", err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		return !strings.HasSuffix(name, extension) || strings.HasPrefix(name, ".")
+	}), nil
+}
+
+// folderNames lists what is in dir, sorted. A folder that is not there is empty.
+func folderNames(dir string) ([]string, error) {
 	folder, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("signer: %w", err)
+		return nil, err
 	}
 	defer func() { _ = folder.Close() }()
-	entries, err := folder.ReadDir(maxEntries + 1)
+	names, err := folder.Readdirnames(maxEntries + 1)
 	if err != nil && err != io.EOF {
-		return nil, fmt.Errorf("signer: %w", err)
+		return nil, err
 	}
-	if len(entries) > maxEntries {
-		return nil, fmt.Errorf("signer: %s: over %d files; keep nothing but keys there", dir, maxEntries)
-	}
-	var names []string
-	for _, entry := range entries {
-		if name := entry.Name(); strings.HasSuffix(name, extension) && !strings.HasPrefix(name, ".") {
-			names = append(names, name)
-		}
+	if len(names) > maxEntries {
+		return nil, fmt.Errorf("%s: over %d files; keep nothing but keys there", dir, maxEntries)
 	}
 	slices.Sort(names)
 	return names, nil
 }
 
 func readKey(dir, name string) (Key, error) {
-	content, err := readPrivate(filepath.Join(dir, name))
+	content, err := readPrivate(filepath.Join(dir, name), MaxKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("signer: %w", err)
 	}
@@ -119,8 +168,9 @@ func readKey(dir, name string) (Key, error) {
 
 // readPrivate reads a file that only its owner may read. What it checks is the
 // open file, not the name, so that nobody can put another in its place between
-// check and reading. O_NONBLOCK keeps a named pipe from holding us up.
-func readPrivate(path string) ([]byte, error) {
+// check and reading. O_NONBLOCK keeps a named pipe from holding us up. Of a file
+// over limit one byte more is returned.
+func readPrivate(path string, limit int64) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -136,7 +186,7 @@ func readPrivate(path string) ([]byte, error) {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return nil, fmt.Errorf("%s: mode %04o lets others at the private key; run chmod 0600 on it, and replace the key if others could read it", path, mode)
 	}
-	content, err := io.ReadAll(io.LimitReader(file, MaxKeyFile+1))
+	content, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {
 		return nil, err
 	}
