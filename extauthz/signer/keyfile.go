@@ -108,7 +108,7 @@ func parseJWK(kid string, content []byte) (*localKey, error) {
 // encode is what ParseKey reads. It contains the private part.
 func (k *localKey) encode() ([]byte, error) {
 	jwk := k.Public()
-	jwk.Key = k.private
+	jwk.Key = k.private.Signer
 	content, err := json.MarshalIndent(struct {
 		Created   string          `json:"created"`
 		SignsFrom string          `json:"signsFrom"`

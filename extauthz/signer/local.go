@@ -16,27 +16,33 @@ type localKey struct {
 	algorithm Algorithm
 	created   time.Time
 	signsFrom time.Time
-	private   crypto.Signer
+	private   *privatePart
 }
+
+// privatePart keeps the key one pointer further away than fmt follows: where a
+// struct has a localKey in a field of its own, fmt calls no method of it, and
+// with a verb that fits none it prints what the first pointer leads to. An
+// Ed25519 key is a slice, which it would show.
+type privatePart struct{ crypto.Signer }
 
 func newLocal(algorithm Algorithm, private crypto.Signer, created, signsFrom time.Time) (*localKey, error) {
 	kid, err := thumbprint(publicJWK(algorithm, private, ""))
 	if err != nil {
 		return nil, err
 	}
-	return &localKey{kid: kid, algorithm: algorithm, created: created, signsFrom: signsFrom, private: private}, nil
+	return &localKey{kid: kid, algorithm: algorithm, created: created, signsFrom: signsFrom, private: &privatePart{private}}, nil
 }
 
 func (k *localKey) KID() string             { return k.kid }
 func (k *localKey) Algorithm() string       { return string(k.algorithm) }
 func (k *localKey) Created() time.Time      { return k.created }
 func (k *localKey) SignsFrom() time.Time    { return k.signsFrom }
-func (k *localKey) Public() jose.JSONWebKey { return publicJWK(k.algorithm, k.private, k.kid) }
+func (k *localKey) Public() jose.JSONWebKey { return publicJWK(k.algorithm, k.private.Signer, k.kid) }
 
 // Sign implements RFC 7515 section 5.1, step 5. The cause of a failure is left
 // out: it may say something of the key.
 func (k *localKey) Sign(_ context.Context, input []byte) ([]byte, error) {
-	signature, err := methodOf(k.algorithm).sign(k.private, input)
+	signature, err := methodOf(k.algorithm).sign(k.private.Signer, input)
 	if err != nil {
 		return nil, fmt.Errorf("signer: key %s: signing failed", k.kid)
 	}
