@@ -23,6 +23,10 @@ type State struct {
 	Clients *policies.Snapshot
 	// Keys is nil until they have been loaded.
 	Keys *signer.Keys
+	// Statement is nil until the statement keys have been loaded, and where there
+	// are none. It is not a matter of [State.Ready]: only what believes statements
+	// needs it, and refuses them without.
+	Statement *signer.StatementKeys
 }
 
 // Ready reports whether certificates can be judged and tokens signed.
