@@ -9,21 +9,26 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/extauthz/discovery"
 	"github.com/certbearer/certbearer/extauthz/listener"
 	"github.com/certbearer/certbearer/extauthz/signer"
 	"github.com/certbearer/certbearer/policies"
 )
 
-// jwksMaxAge is how long others may keep the key set; less where new keys are
-// published for less than twice that before they sign.
-const jwksMaxAge = 5 * time.Minute
+// longestJWKSAge is how long others may keep the key set at most.
+const longestJWKSAge = 5 * time.Minute
+
+// jwksAge is half the time for which a new key is published before it signs, or
+// less: who keeps the set for that long reads it once more before the key's
+// first token.
+func jwksAge(c *config.Config) time.Duration { return min(longestJWKSAge, c.Keys.PublishAhead/2) }
 
 // publicHandler serves what anybody may see.
 func (g *gateway) publicHandler() http.Handler {
 	mux := http.NewServeMux()
 	keys := func() *signer.Keys { return g.holder.Load().Keys }
-	mux.Handle(discovery.JWKSPath, discovery.JWKS(keys, min(jwksMaxAge, g.config.Keys.PublishAhead/2)))
+	mux.Handle(discovery.JWKSPath, discovery.JWKS(keys, jwksAge(g.config)))
 	return mux
 }
 
@@ -68,7 +73,7 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 		CallersUnauthenticated: g.evidence.Unauthenticated(),
 		Generation:             st.Generation,
 		Faults:                 g.faults.texts(),
-		Warnings:               g.faults.warnings(),
+		Warnings:               append(g.keyWarnings(st), g.faults.warnings()...),
 	}
 	if st.Clients != nil {
 		h.Clients = st.Clients.Len()
@@ -97,7 +102,7 @@ func answer(w http.ResponseWriter, status int, body any) {
 type faults struct {
 	mu      sync.Mutex
 	clients policies.Report
-	keys    error
+	keys    []error
 }
 
 func (f *faults) setClients(report policies.Report) {
@@ -106,10 +111,11 @@ func (f *faults) setClients(report policies.Report) {
 	f.clients = report
 }
 
-func (f *faults) setKeys(err error) {
+// setKeys takes the faults of the keys folder, of which each may be nil.
+func (f *faults) setKeys(errs ...error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.keys = err
+	f.keys = errs
 }
 
 // texts returns the faults, never nil.
@@ -117,8 +123,10 @@ func (f *faults) texts() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := []string{}
-	if f.keys != nil {
-		out = append(out, "keys: "+f.keys.Error())
+	for _, err := range f.keys {
+		if err != nil {
+			out = append(out, "keys: "+err.Error())
+		}
 	}
 	for _, fault := range f.clients.Faults {
 		out = append(out, "clients: "+fault.Error())
