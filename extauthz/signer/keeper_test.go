@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,8 +17,24 @@ import (
 // kept is a folder with a keeper at work in a synctest bubble.
 type kept struct {
 	*folder
-	keeper  *signer.Keeper
+	keeper *signer.Keeper
+
+	mutex   sync.Mutex
 	reports []signer.Report
+}
+
+func (k *kept) tell(r signer.Report) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	k.reports = append(k.reports, r)
+}
+
+func (k *kept) told() []signer.Report {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	told := k.reports
+	k.reports = nil
+	return told
 }
 
 // keep opens the folder and runs a keeper, in a bubble whose clock is the
@@ -36,7 +53,7 @@ func keep(t *testing.T, options signer.Options, rotation signer.Rotation) *kept 
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		k.keeper.Run(ctx, func(r signer.Report) { k.reports = append(k.reports, r) })
+		k.keeper.Run(ctx, k.tell)
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
 	return k
@@ -44,11 +61,11 @@ func keep(t *testing.T, options signer.Options, rotation signer.Rotation) *kept 
 
 // after lets time pass and returns what the keeper told in it.
 func (k *kept) after(d time.Duration) []signer.Report {
-	k.reports = nil
+	k.told()
 	time.Sleep(d)
 	synctest.Wait()
 	k.now = time.Now()
-	return k.reports
+	return k.told()
 }
 
 // one is the only report within a second.
@@ -189,9 +206,9 @@ func TestKeysFollowEachOtherBySchedule(t *testing.T) {
 		if len(reports) != 2 || len(reports[0].Upkeep.Removed) != 1 || reports[0].Upkeep.Removed[0].KID() != first || len(k.kids(t)) != 1 {
 			t.Errorf("at the first key's end: %+v", reports)
 		}
-		k.after(24 * time.Hour)
+		k.after(2 * time.Hour)
 		if kids := k.kids(t); len(kids) > 3 {
-			t.Errorf("after a day there are %q", kids)
+			t.Errorf("two hours later there are %q", kids)
 		}
 	})
 }
@@ -210,7 +227,7 @@ func TestALateScheduleStillPublishesAhead(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		k.keeper.Run(ctx, func(r signer.Report) { k.reports = append(k.reports, r) })
+		k.keeper.Run(ctx, k.tell)
 		k.now = time.Now()
 		keys := k.keys(t).All()
 		if len(keys) != 2 || keys[1].SignsFrom().Sub(keys[1].Created()) < time.Hour {
@@ -224,13 +241,13 @@ func TestWithoutGenerateAServerWritesNothing(t *testing.T) {
 		k := keep(t, signer.Options{}, signer.Rotation{PublishAhead: time.Second, Every: 2 * time.Second})
 		k.after(time.Hour)
 		k.keeper.Reload()
-		k.after(time.Hour)
+		reports := k.after(time.Hour)
 		names, err := os.ReadDir(k.dir)
 		if err != nil || len(names) != 2 { // the key, and the lock of who made it
 			t.Errorf("%v, %v", names, err)
 		}
-		if r := k.reports; len(r) != 1 || r[0].Set.Statement != nil || r[0].Fault != nil {
-			t.Errorf("reports %+v", r)
+		if len(reports) != 1 || reports[0].Set.Statement != nil || reports[0].Fault != nil {
+			t.Errorf("reports %+v", reports)
 		}
 	})
 }
