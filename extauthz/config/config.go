@@ -85,17 +85,28 @@ const (
 type SigningKeys struct {
 	Directory string
 	Algorithm Algorithm
-	// Generate: make a key where the directory has none.
+	// Generate: make a key where the directory has none, and the next ones by
+	// schedule.
 	Generate bool
 	// PublishAhead is how long a new key is in the JWKS before it signs.
 	PublishAhead time.Duration
+	// RotateEvery is how long a key signs before another takes over; 0 is for
+	// ever. It is at least twice PublishAhead.
+	RotateEvery time.Duration
 }
 
-// Algorithm is a JWS algorithm (RFC 7518 section 3.1).
+// Algorithm is a JWS algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1).
 type Algorithm string
 
-// ES256 is the only [Algorithm] of this version.
-const ES256 Algorithm = "ES256"
+// The values of [Algorithm].
+const (
+	ES256 Algorithm = "ES256"
+	ES384 Algorithm = "ES384"
+	PS256 Algorithm = "PS256"
+	RS256 Algorithm = "RS256"
+	// EdDSA is with Ed25519.
+	EdDSA Algorithm = "EdDSA"
+)
 
 // Listen holds the server's own addresses, each "unix:/path" or "host:port".
 // An empty one is not opened; GRPC is never empty.

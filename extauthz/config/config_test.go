@@ -27,7 +27,7 @@ func defaults() *config.Config {
 		Audience: "https://api.example.com",
 		Clients:  config.Clients{Directory: "/etc/certbearer/clients", SharedAnchors: config.SharedAnchorsRefuse},
 		Keys: config.SigningKeys{
-			Directory: "/etc/certbearer/keys", Algorithm: config.ES256, Generate: true, PublishAhead: time.Hour,
+			Directory: "/etc/certbearer/keys", Algorithm: config.ES256, Generate: true, PublishAhead: time.Hour, RotateEvery: 2160 * time.Hour,
 		},
 		Listen:                config.Listen{GRPC: "unix:/run/certbearer/extauthz.sock", Ops: "127.0.0.1:9193"},
 		Callers:               config.Callers{Proof: config.ProofSocket},
@@ -85,7 +85,7 @@ func fullExample(dir string) *config.Config {
 		Revocations: config.Revocations{File: dir + "/state/revoked"},
 		Clients:     config.Clients{Directory: dir + "/partners", Strict: true, SharedAnchors: config.SharedAnchorsAllow},
 		Keys: config.SigningKeys{
-			Directory: "/var/lib/certbearer/keys", Algorithm: config.ES256, PublishAhead: 90 * time.Minute,
+			Directory: "/var/lib/certbearer/keys", Algorithm: config.PS256, PublishAhead: 90 * time.Minute, RotateEvery: 720 * time.Hour,
 		},
 		Listen: config.Listen{GRPC: "0.0.0.0:9191", HTTP: "unix:" + dir + "/run/http.sock", Ops: "[::1]:9193"},
 		Callers: config.Callers{
@@ -188,6 +188,19 @@ func TestAccepted(t *testing.T) {
 		"an empty list of routes is no list": {minimal + "routes: []\n", func(*config.Config) {}},
 		"a file named like a word is written with a folder": {
 			minimal + "audit: {to: ./none}\n", func(c *config.Config) { c.Audit.To = "/etc/certbearer/none" },
+		},
+		"a key may sign for ever": {
+			minimal + "keys: {rotateEvery: 0s}\n", func(c *config.Config) { c.Keys.RotateEvery = 0 },
+		},
+		"never is the same in any unit, and in none": {
+			minimal + "keys: {rotateEvery: 0, publishAhead: 720h}\n",
+			func(c *config.Config) { c.Keys.RotateEvery, c.Keys.PublishAhead = 0, 720*time.Hour },
+		},
+		"a key may sign for twice the time that the next one waits": {
+			minimal + "keys: {rotateEvery: 2h}\n", func(c *config.Config) { c.Keys.RotateEvery = 2 * time.Hour },
+		},
+		"Ed25519 signs by the name that JWS has for it": {
+			minimal + "keys: {algorithm: EdDSA}\n", func(c *config.Config) { c.Keys.Algorithm = config.EdDSA },
 		},
 		"words turn logs off": {
 			minimal + "audit: {to: none}\nenvoy: {accessLog: \"\"}\n",

@@ -116,6 +116,9 @@ func checkBounds(t *testing.T, c *config.Config) {
 		c.Envoy.Timeout < 10*time.Millisecond || c.Envoy.Timeout > 10*time.Second || c.Keys.PublishAhead < time.Second {
 		t.Errorf("durations %v %v %v", c.InjectedTokenLifetime, c.Envoy.Timeout, c.Keys.PublishAhead)
 	}
+	if c.Keys.RotateEvery != 0 && c.Keys.RotateEvery < 2*c.Keys.PublishAhead {
+		t.Errorf("keys follow after %v, published for %v", c.Keys.RotateEvery, c.Keys.PublishAhead)
+	}
 	if c.Limits.InFlight < 1 || c.Limits.TokensPerClient < 1 || c.Limits.TokenCacheEntries < c.Limits.TokensPerClient {
 		t.Errorf("limits %+v", c.Limits)
 	}

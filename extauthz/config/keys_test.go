@@ -185,7 +185,7 @@ func TestRequiredKeysAreRequired(t *testing.T) {
 
 func TestEveryDurationOfTheTableReadsBack(t *testing.T) {
 	for path, want := range map[string]time.Duration{
-		"keys.publishAhead": time.Hour, "injectedTokenLifetime": 5 * time.Minute, "envoy.timeout": 500 * time.Millisecond,
+		"keys.publishAhead": time.Hour, "keys.rotateEvery": 2160 * time.Hour, "injectedTokenLifetime": 5 * time.Minute, "envoy.timeout": 500 * time.Millisecond,
 	} {
 		i := slices.IndexFunc(config.Keys(), func(k config.Key) bool { return k.Path == path })
 		if got, err := time.ParseDuration(config.Keys()[i].Default); err != nil || got != want {

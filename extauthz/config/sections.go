@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // readConfig reads the top mapping. What it asks for is what the file may hold.
@@ -58,13 +60,26 @@ func readClients(m *mapping) Clients {
 }
 
 func readSigningKeys(m *mapping) SigningKeys {
-	return SigningKeys{
-		Directory: text(m, "directory", resolved(m.doc, "keys"), m.doc.filePath),
-		Algorithm: text(m, "algorithm", ES256, oneOf([]Algorithm{ES256},
-			"ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA", "Ed25519")),
+	keys := SigningKeys{
+		Directory:    text(m, "directory", resolved(m.doc, "keys"), m.doc.filePath),
+		Algorithm:    text(m, "algorithm", ES256, oneOf([]Algorithm{ES256, ES384, PS256, RS256, EdDSA})),
 		Generate:     flag(m, "generate", true),
 		PublishAhead: duration(m, "publishAhead", time.Hour, time.Second, 720*time.Hour),
+		RotateEvery:  readRotateEvery(m),
 	}
+	if m.sound("publishAhead") && m.sound("rotateEvery") && keys.RotateEvery != 0 && keys.RotateEvery < 2*keys.PublishAhead {
+		m.fail("rotateEvery", fmt.Sprintf("%s is less than twice keys.publishAhead, which is %s; 0s is for never",
+			brief(keys.RotateEvery), brief(keys.PublishAhead)))
+	}
+	return keys
+}
+
+// readRotateEvery takes 0 for 0s: it is the same in any unit.
+func readRotateEvery(m *mapping) time.Duration {
+	if node := m.take("rotateEvery"); node != nil && node.Kind == yaml.ScalarNode && node.Tag == numberKind.tag && node.Value == "0" {
+		return 0
+	}
+	return duration(m, "rotateEvery", 2160*time.Hour, 0, 87600*time.Hour)
 }
 
 func readCertificate(m *mapping) Certificate {

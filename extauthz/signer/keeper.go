@@ -124,11 +124,18 @@ func (k *Keeper) look(ctx context.Context, tell func(Report)) {
 	}
 }
 
-// read takes the stamp first: what changes while it reads is seen by the next
-// look.
+// read takes the stamp before it reads: what changes meanwhile is seen by the
+// next look. What is missing is made before that.
 func (k *Keeper) read(ctx context.Context, generate bool) Report {
+	var made error
+	if generate {
+		_, made = k.open(ctx, true)
+	}
 	k.seen = stampOf(k.dir)
-	set, err := k.open(ctx, generate)
+	set, err := k.open(ctx, false)
+	if made != nil {
+		err = made
+	}
 	k.fault = err
 	k.retryRead = k.options.now().Add(retryEvery)
 	changed := err == nil && (k.set.Keys == nil || !k.set.equal(set))

@@ -26,6 +26,9 @@ func scalarInt(raw []byte) *big.Int { return new(big.Int).SetBytes(raw) }
 const openDirVariable = "SIGNER_TEST_OPEN_DIR"
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(rotateDirVariable); dir != "" {
+		rotateForEver(dir)
+	}
 	dir := os.Getenv(openDirVariable)
 	if dir == "" {
 		os.Exit(m.Run())

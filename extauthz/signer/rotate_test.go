@@ -158,20 +158,25 @@ func TestANewKeyHasTheAlgorithmOfToday(t *testing.T) {
 
 func TestNoKeyIsMadeOverTheBound(t *testing.T) {
 	f := newFolder(t)
-	for len(f.kids(t)) < signer.MaxKeys {
-		f.now = f.rotate(t).Made.SignsFrom()
+	slow := daily
+	slow.LongestLife = 100 * 24 * time.Hour
+	for range signer.MaxKeys - 1 {
+		done, err := signer.Rotate(t.Context(), f.dir, f.options(), slow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.now = done.Made.SignsFrom()
 	}
-	// The keys went on for longer than tokens live, so make them all young again.
-	never := daily
-	never.LongestLife = 100 * 24 * time.Hour
-	f2, err := signer.Rotate(t.Context(), f.dir, f.options(), never)
-	if err != nil && !strings.Contains(err.Error(), "64 keys") {
-		t.Fatal(err)
+	before := f.kids(t)
+	// The second key signed from epoch + 1h1s on; the first goes 100 days and an
+	// hour later.
+	_, err := signer.Rotate(t.Context(), f.dir, f.options(), slow)
+	if err == nil || !strings.Contains(err.Error(), "holds 64 keys") || !strings.Contains(err.Error(), "the next can go 2026-06-09T14:00:01Z") {
+		t.Errorf("error %v", err)
 	}
-	if f2.Made != nil {
-		t.Error("a key over the bound was made")
+	if kids := f.kids(t); len(kids) != signer.MaxKeys || !slices.Equal(kids, before) {
+		t.Errorf("%d keys", len(kids))
 	}
-	f.keys(t)
 }
 
 func TestAFaultInTheFolderStopsARotation(t *testing.T) {

@@ -3,10 +3,18 @@
 // others verify what they signed.
 //
 // [Open] reads a folder of key files and yields [Keys], an immutable set that a
-// published state carries. Reloading is calling Open again; a caller that gets
-// an error keeps the set it has. Every key of the set is in the JWKS, also one
-// that does not sign yet: a new key is published first and used later, so that
-// verifiers know it when its first token arrives (RFC 7517 section 4.5).
+// published state carries. Every key of the set is in the JWKS, also one that
+// does not sign yet: a new key is published first and used later, so that
+// verifiers know it when its first token arrives (RFC 7517 section 4.5), and one
+// that signs no more stays until its last token has expired. [Rotate] and a
+// [Keeper], which also notices what others change, have keys follow each other
+// by the times of a [Rotation]; [RemoveCompromised] takes one away at once. All
+// of them take the lock of the folder, write whole files, and remove a key only
+// when what takes its place is on the disk, so that processes may share a folder
+// and be killed at any moment.
+//
+// Beside them the folder holds [StatementKeys], secrets that replicas share and
+// that are in no JWKS.
 //
 // Private keys stay inside. No error, no fmt verb and no JSON encoding of this
 // package's values shows any part of one.

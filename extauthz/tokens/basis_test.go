@@ -1,6 +1,7 @@
 package tokens_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -134,5 +135,48 @@ func TestTheCacheDenies(t *testing.T) {
 				t.Error("something was kept")
 			}
 		})
+	}
+}
+
+func TestNoTokenOfARemovedKeyIsServedAndNoneIsKept(t *testing.T) {
+	compromised, next := newKey(t, epoch.Add(-time.Hour)), newKey(t, epoch.Add(-time.Hour))
+	record := &client{"a"}
+	before := tokens.Basis{Proof: record, Generation: 1, Keys: newKeys(t, compromised)}
+	between := tokens.Basis{Proof: record, Generation: 2, Keys: newKeys(t, next)}
+	cache := newCache(t, tokens.Options{})
+	const clients = 1000
+	ids := map[string]bool{}
+	for i := range clients {
+		request := newRequest()
+		request.ClientID = fmt.Sprint(i)
+		basis := before
+		if i%4 == 0 {
+			basis = between
+		}
+		token, _ := obtain(t, cache, request, basis)
+		ids[token.ID] = true
+	}
+	if purged := cache.PurgeKeysNotIn(newKeys(t, compromised, next)); purged != 0 || cache.Len() != clients {
+		t.Errorf("%d tokens of published keys were purged", purged)
+	}
+	// Served is none even before the purge.
+	request := newRequest()
+	request.ClientID = "1"
+	token, hit := obtain(t, cache, request, between)
+	if header, _ := verify(t, between.Keys, token); hit || ids[token.ID] || header["kid"] != next.KID() {
+		t.Errorf("a token of %v was served, hit %v", header["kid"], hit)
+	}
+	if purged := cache.PurgeKeysNotIn(between.Keys); purged != clients*3/4-1 || cache.Len() != clients/4+1 {
+		t.Errorf("%d purged, %d kept", purged, cache.Len())
+	}
+	for i := range clients {
+		request := newRequest()
+		request.ClientID = fmt.Sprint(i)
+		if token, hit := obtain(t, cache, request, between); ids[token.ID] != (i%4 == 0) || hit != (i%4 == 0 || i == 1) {
+			t.Errorf("client %d: a hit %v", i, hit)
+		}
+	}
+	if purged := cache.PurgeKeysNotIn(nil); purged != clients || cache.Len() != 0 {
+		t.Errorf("without keys %d are purged and %d kept", purged, cache.Len())
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/certbearer/certbearer/extauthz/signer"
 )
 
 // Options bound a [Cache]. Zero values stand for the defaults.
@@ -102,6 +104,19 @@ func (c *Cache) LenClient(clientID string) int { return c.shardOf(clientID).lenC
 // client needs it to be safe from an old token: whether one serves depends on
 // the [Basis]. It frees what a client that is gone left behind.
 func (c *Cache) PurgeClient(clientID string) int { return c.shardOf(clientID).purge(clientID) }
+
+// PurgeKeysNotIn drops the tokens of keys that are not in the set and returns how
+// many they were. None of them would serve, for the [Basis] has the keys: it
+// frees what a removed key left behind, and takes tokens of a compromised one
+// out of memory. It looks at every token once; others wait for the removal of a
+// few hundred at a time at most.
+func (c *Cache) PurgeKeysNotIn(keys *signer.Keys) int {
+	total := 0
+	for _, s := range c.shards {
+		total += s.purgeKeysNotIn(keys)
+	}
+	return total
+}
 
 // Sweep drops the tokens whose RenewAt is not after at, and returns how many
 // they were.

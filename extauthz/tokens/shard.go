@@ -1,11 +1,14 @@
 package tokens
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	gocache "github.com/patrickmn/go-cache"
+
+	"github.com/certbearer/certbearer/extauthz/signer"
 )
 
 // sweepStep is how many entries a sweep removes before it lets others at the
@@ -153,6 +156,39 @@ func (s *shard) purge(clientID string) int {
 		s.remove(own.first())
 	}
 	return count
+}
+
+// purgeKeysNotIn looks at a copy of the list, so that nobody waits for the look:
+// the key of an entry never changes. An entry that comes in meanwhile was signed
+// by a request of an older state, serves no newer one, and goes with its
+// RenewAt.
+func (s *shard) purgeKeysNotIn(keys *signer.Keys) int {
+	s.mutex.Lock()
+	doomed := slices.Clone(s.ordered.entries)
+	s.mutex.Unlock()
+	doomed = slices.DeleteFunc(doomed, func(e *entry) bool {
+		_, published := keys.Key(e.kid)
+		return published
+	})
+	total := 0
+	for some := range slices.Chunk(doomed, sweepStep) {
+		total += s.removeThose(some)
+	}
+	return total
+}
+
+// removeThose removes the entries that are still there and counts them.
+func (s *shard) removeThose(entries []*entry) int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	total := 0
+	for _, e := range entries {
+		if s.get(e.key) == e {
+			s.remove(e)
+			total++
+		}
+	}
+	return total
 }
 
 func (s *shard) lenClient(clientID string) int {

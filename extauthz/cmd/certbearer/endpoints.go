@@ -19,9 +19,13 @@ import (
 	"github.com/certbearer/certbearer/extauthz/tokens"
 )
 
-// jwksMaxAge is how long others may keep the key set; less where new keys are
-// published for less than twice that before they sign.
-const jwksMaxAge = 5 * time.Minute
+// longestJWKSAge is how long others may keep the key set at most.
+const longestJWKSAge = 5 * time.Minute
+
+// jwksAge is half the time for which a new key is published before it signs, or
+// less: who keeps the set for that long reads it once more before the key's
+// first token.
+func jwksAge(c *config.Config) time.Duration { return min(longestJWKSAge, c.Keys.PublishAhead/2) }
 
 // listenPublic opens the listeners of our own endpoints: the plain one behind the
 // proxy, which knows certificates by signed statements, and the one that ends TLS
@@ -77,7 +81,7 @@ func (g *gateway) publicHandler(source peercert.Source, presented presenting, re
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle(discovery.JWKSPath, discovery.JWKS(func() *signer.Keys { return g.holder.Load().Keys }, min(jwksMaxAge, g.config.Keys.PublishAhead/2)))
+	mux.Handle(discovery.JWKSPath, discovery.JWKS(func() *signer.Keys { return g.holder.Load().Keys }, jwksAge(g.config)))
 	for _, path := range tokenendpoint.Paths() {
 		mux.Handle(path, endpoints)
 	}

@@ -42,6 +42,7 @@ type gateway struct {
 	log       *slog.Logger
 	holder    state.Holder
 	source    *dirsource.Source
+	keeper    *signer.Keeper
 	recorder  *audit.Recorder
 	metrics   *audit.Metrics
 	registry  *prometheus.Registry
@@ -64,6 +65,7 @@ func newGateway(ctx context.Context, c *config.Config, log *slog.Logger) (_ *gat
 		config:    c,
 		log:       log,
 		source:    dirsource.New(sourceConfig(c)),
+		keeper:    signer.NewKeeper(c.Keys.Directory, keyOptions(c), rotation(c)),
 		registry:  prometheus.NewRegistry(),
 		readiness: listener.NewReadiness(needClients, needKeys),
 	}
@@ -88,7 +90,7 @@ func newGateway(ctx context.Context, c *config.Config, log *slog.Logger) (_ *gat
 	if err := g.listen(ctx, server); err != nil {
 		return nil, err
 	}
-	return g, g.loadKeys(ctx)
+	return g, g.openKeys(ctx)
 }
 
 func (g *gateway) openMetrics() error {
@@ -188,6 +190,9 @@ func (g *gateway) run(ctx context.Context) error {
 	if g.evidence.Unauthenticated() {
 		g.log.Warn("callers: unauthenticated: whoever can reach listen.grpc can have any client's token", "address", g.evidence.Addr().String())
 	}
+	for _, warning := range keyWarnings(g.config) {
+		g.log.Warn(warning)
+	}
 	for _, server := range g.servers {
 		g.log.Info("listening", "address", server.Addr().String())
 	}
@@ -197,6 +202,7 @@ func (g *gateway) run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { g.cache.Run(background) })
 	loops.Go(func() { g.watchRevocations(background) })
+	loops.Go(func() { g.keeper.Run(background, g.keysReported) })
 	loops.Go(func() {
 		if err := g.source.Run(background, g.publishClients); err != nil {
 			stopServing(err)
@@ -263,35 +269,12 @@ func firstFault(report policies.Report) error {
 	return &report.Faults[0]
 }
 
-// loadKeys reads the keys folder. On an error the keys in use stay.
-func (g *gateway) loadKeys(ctx context.Context) error {
-	keys, err := signer.Open(ctx, g.config.Keys.Directory, signer.Options{Generate: g.config.Keys.Generate})
-	g.faults.setKeys(err)
-	g.metrics.Reloaded(audit.SubjectKeys, err)
-	if err != nil {
-		return fmt.Errorf("keys: %w", err)
-	}
-	statement, err := signer.OpenStatementKeys(ctx, g.config.Keys.Directory, signer.Options{Generate: g.config.Keys.Generate})
-	if err != nil {
-		return fmt.Errorf("keys: %w", err)
-	}
-	generation := g.publish(func(s state.State) state.State {
-		s.Keys, s.Statement = keys, statement
-		return s
-	})
-	g.log.Info("keys loaded", "keys", len(keys.All()), "generation", generation)
-	g.readiness.Lift(needKeys)
-	return nil
-}
-
 // reload reads everything again that a file holds, but not the configuration
 // itself: that takes a restart.
-func (g *gateway) reload(ctx context.Context) {
+func (g *gateway) reload() {
 	g.log.Info("reloading clients, keys and the audit file")
 	g.source.Reload()
-	if err := g.loadKeys(ctx); err != nil {
-		g.log.Error("the last good keys stay in use", "error", err.Error())
-	}
+	g.keeper.Reload()
 	err := g.recorder.Reopen()
 	g.metrics.Reloaded(audit.SubjectAudit, err)
 	if err != nil {

@@ -53,7 +53,7 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 		CallersUnauthenticated: g.evidence.Unauthenticated(),
 		Generation:             st.Generation,
 		Faults:                 g.faults.texts(),
-		Warnings:               g.faults.warnings(),
+		Warnings:               append(g.keyWarnings(st), g.faults.warnings()...),
 	}
 	if st.Clients != nil {
 		h.Clients = st.Clients.Len()
@@ -91,7 +91,7 @@ func answer(w http.ResponseWriter, status int, body any) {
 type faults struct {
 	mu          sync.Mutex
 	clients     policies.Report
-	keys        error
+	keys        []error
 	revocations error
 }
 
@@ -107,10 +107,11 @@ func (f *faults) setClients(report policies.Report) {
 	f.clients = report
 }
 
-func (f *faults) setKeys(err error) {
+// setKeys takes the faults of the keys folder, of which each may be nil.
+func (f *faults) setKeys(errs ...error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.keys = err
+	f.keys = errs
 }
 
 // texts returns the faults, never nil.
@@ -118,8 +119,10 @@ func (f *faults) texts() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := []string{}
-	if f.keys != nil {
-		out = append(out, "keys: "+f.keys.Error())
+	for _, err := range f.keys {
+		if err != nil {
+			out = append(out, "keys: "+err.Error())
+		}
 	}
 	if f.revocations != nil {
 		out = append(out, "revocations: "+f.revocations.Error())

@@ -30,7 +30,7 @@ func (initCommand) Help() string {
 
   certbearer.yaml           the settings, each with its meaning
   clients/example.json      a client that pins pki/client.crt
-  keys/                     a signing key
+  keys/                     a signing key, and a statement key
   pki/                      certificates for trying it out: Envoy's own, and a client's
   envoy.yaml, envoy-sds.yaml
 
@@ -103,7 +103,7 @@ func (s *site) create(ctx context.Context) error {
 	if err := s.writeCertificates(); err != nil {
 		return err
 	}
-	if _, err := signer.Open(ctx, filepath.Join(s.Dir, "keys"), signer.Options{Generate: true}); err != nil {
+	if _, err := signer.NewKeeper(filepath.Join(s.Dir, "keys"), signer.Options{Generate: true}, signer.Rotation{}).Open(ctx); err != nil {
 		return err
 	}
 	return s.writeConfiguration()
@@ -220,7 +220,7 @@ audience: {{.Upstream | printf "%q"}}
 clients:
   directory: clients   # ClientApplication documents, live within a second
 keys:
-  directory: keys      # signing keys, made where there are none
+  directory: keys      # signing keys, made where there are none, a new one every 90 days
 
 # A caller of a Unix socket is proven by the socket's mode, 0660. A TCP address
 # takes "callers": see the README.

@@ -49,7 +49,7 @@ type cli struct {
 	Verify  verifyCommand  `cmd:"" help:"Judge a certificate by a trust store, without any client."`
 	Explain explainCommand `cmd:"" help:"Say how a request with a certificate would be decided, and why."`
 	Clients clientCommands `cmd:"" help:"Look at the client documents."`
-	Keys    keysCommands   `cmd:"" help:"Look at the signing keys."`
+	Keys    keysCommands   `cmd:"" help:"Look at the signing keys, and rotate them."`
 	Token   tokenCommands  `cmd:"" help:"Look at a token."`
 	Demo    demoCommand    `cmd:"" help:"Show everything at once, with a real Envoy, on loopback."`
 	Version versionCommand `cmd:"" help:"Print the version."`

@@ -28,6 +28,7 @@ func TestTranscripts(t *testing.T) {
 			"status":      status,
 			"replace":     replace,
 			"waitserving": waitServing,
+			"until":       until,
 		},
 		Setup:     setup,
 		Condition: condition,

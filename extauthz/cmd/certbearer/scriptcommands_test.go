@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -77,6 +78,27 @@ func waitServing(ts *testscript.TestScript, neg bool, args []string) {
 			conn.ResetConnectBackoff()
 		case <-ctx.Done():
 			ts.Fatalf("%s does not serve: %v", args[0], err)
+		}
+	}
+}
+
+// until is "until PATTERN command …": runs the command again and again, until its
+// output matches.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN command [argument…]")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(20 * time.Second); ; <-tick.C {
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("no output of %s matches %s: %v", args[1], args[0], err)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,9 +20,12 @@ func (serveCommand) Help() string {
 	return `Answers Envoy's ext_authz checks until it is told to stop.
 
 SIGTERM and SIGINT drain: readyz and gRPC health say no first, checks under way
-finish, then it ends. SIGHUP reads clients and keys again, which changes of the
-clients folder do by themselves, and opens the audit file anew after a rotation.
+finish, then it ends. SIGHUP reads clients and keys again, which changes of their
+folders do by themselves, and opens the audit file anew after a rotation.
 A change of the configuration itself takes a restart.
+
+Signing keys follow each other by the schedule of keys.rotateEvery, unless
+keys.generate is false.
 
 Logs go to standard error, audit records where audit.to says.
 
@@ -45,20 +47,20 @@ func (s serveCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	stop := g.reloadOn(c.ctx, syscall.SIGHUP)
+	stop := g.reloadOn(syscall.SIGHUP)
 	defer stop()
 	return g.run(c.ctx)
 }
 
 // reloadOn reloads at every signal until stop is called.
-func (g *gateway) reloadOn(ctx context.Context, sig os.Signal) (stop func()) {
+func (g *gateway) reloadOn(sig os.Signal) (stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, sig)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		for range signals {
-			g.reload(ctx)
+			g.reload()
 		}
 	}()
 	return func() {

@@ -9,6 +9,7 @@ import (
 	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/extauthz/listener"
 	"github.com/certbearer/certbearer/extauthz/peercert"
+	"github.com/certbearer/certbearer/extauthz/signer"
 	"github.com/certbearer/certbearer/extauthz/tokens"
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/dirsource"
@@ -22,6 +23,16 @@ func sourceConfig(c *config.Config) dirsource.Config {
 		Strict:  c.Clients.Strict,
 		Options: policies.Options{AllowSharedAnchors: c.Clients.SharedAnchors == config.SharedAnchorsAllow},
 	}
+}
+
+func keyOptions(c *config.Config) signer.Options {
+	return signer.Options{Generate: c.Keys.Generate, Algorithm: signer.Algorithm(c.Keys.Algorithm)}
+}
+
+// rotation keeps old keys for as long as any token may live, whatever the
+// lifetimes of today are: tokens of yesterday's configuration are still about.
+func rotation(c *config.Config) signer.Rotation {
+	return signer.Rotation{PublishAhead: c.Keys.PublishAhead, Every: c.Keys.RotateEvery, LongestLife: tokens.MaxLifetime}
 }
 
 func authenticator(c *config.Config) (*authn.Authenticator, error) {

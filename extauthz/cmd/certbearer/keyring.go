@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/certbearer/certbearer/extauthz/audit"
+	"github.com/certbearer/certbearer/extauthz/config"
+	"github.com/certbearer/certbearer/extauthz/signer"
+	"github.com/certbearer/certbearer/extauthz/state"
+)
+
+// shortPublishAhead is below what verifiers are known to keep a key set for
+// without asking again, whatever its max-age says.
+const shortPublishAhead = 30 * time.Minute
+
+// openKeys reads the keys folder before anything is served.
+func (g *gateway) openKeys(ctx context.Context) error {
+	set, err := g.keeper.Open(ctx)
+	g.keysReported(signer.Report{Set: set, Changed: err == nil, Read: true, Fault: err})
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	return nil
+}
+
+// keysReported takes what the keeper tells into use. On a fault the keys in use
+// stay.
+func (g *gateway) keysReported(report signer.Report) {
+	g.faults.setKeys(report.Fault, report.UpkeepFault)
+	g.logUpkeep(report)
+	if report.UpkeepFault != nil && !report.Read {
+		g.metrics.Reloaded(audit.SubjectKeys, report.UpkeepFault)
+	}
+	if !report.Read {
+		return
+	}
+	g.metrics.Reloaded(audit.SubjectKeys, report.Fault)
+	if report.Fault != nil {
+		if report.Set.Keys != nil {
+			g.log.Error("the last good keys stay in use", "error", report.Fault.Error())
+		}
+		return
+	}
+	if report.Changed {
+		g.useKeys(report.Set)
+	}
+}
+
+func (g *gateway) useKeys(set signer.Set) {
+	before := g.holder.Load().Keys
+	generation := g.publish(func(s state.State) state.State {
+		s.Keys, s.Statement = set.Keys, set.Statement
+		return s
+	})
+	purged := 0
+	if lacks(set.Keys, before) {
+		purged = g.cache.PurgeKeysNotIn(set.Keys)
+	}
+	g.log.Info("keys loaded", "keys", len(set.Keys.All()), "generation", generation, "tokens_dropped", purged)
+	if set.Statement == nil {
+		g.log.Warn(noStatementKey)
+	}
+	g.readiness.Lift(needKeys)
+}
+
+// lacks reports whether a key of before is gone.
+func lacks(keys, before *signer.Keys) bool {
+	for _, key := range before.All() {
+		if _, there := keys.Key(key.KID()); !there {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *gateway) logUpkeep(report signer.Report) {
+	if made := report.Upkeep.Made; made != nil {
+		g.log.Info("a new signing key is published", "kid", made.KID(), "alg", made.Algorithm(), "signs_from", stamp(made.SignsFrom()))
+	}
+	for _, key := range report.Upkeep.Removed {
+		g.log.Info("a signing key is removed, its last token has expired", "kid", key.KID())
+	}
+	if report.UpkeepFault != nil && !report.Read {
+		g.log.Error("the keys cannot be kept up", "error", report.UpkeepFault.Error())
+	}
+}
+
+const noStatementKey = "keys: there is no " + signer.StatementName + ", and keys.generate is false: signed statements are refused"
+
+// keyWarnings are those of the configuration and of what was loaded.
+func (g *gateway) keyWarnings(st *state.State) []string {
+	warnings := keyWarnings(g.config)
+	if st.Keys != nil && st.Statement == nil {
+		warnings = append(warnings, noStatementKey)
+	}
+	return warnings
+}
+
+// keyWarnings says what of the configuration may let good tokens be refused.
+func keyWarnings(c *config.Config) []string {
+	warnings := []string{}
+	if c.Keys.PublishAhead < shortPublishAhead {
+		warnings = append(warnings, fmt.Sprintf("keys.publishAhead: %v is less than %v: a verifier that keeps the key set for longer refuses tokens of a new key",
+			span(c.Keys.PublishAhead), span(shortPublishAhead)))
+	}
+	if c.Keys.Generate && !rotation(c).Fits() {
+		warnings = append(warnings, fmt.Sprintf("keys.rotateEvery: %v makes more than %d keys before the first can go: rotation will stop there",
+			span(c.Keys.RotateEvery), signer.MaxKeys))
+	}
+	return warnings
+}
