@@ -1,7 +1,6 @@
 package docs_test
 
 import (
-	"go/ast"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certbearer/certbearer/extauthz/oauthanswer"
 	"github.com/certbearer/certbearer/policies/decision"
 )
 
@@ -16,7 +16,7 @@ import (
 type answered struct{ Status, Error string }
 
 func TestEveryReasonHasARowWithTheAnswerThatTheCodeGives(t *testing.T) {
-	want := answers(t)
+	want := answers()
 	got := make(map[string]answered)
 	for _, cells := range rows(read(t, "docs/reasons.md")) {
 		reason := strings.Trim(cells[0], "`")
@@ -34,74 +34,17 @@ func TestEveryReasonHasARowWithTheAnswerThatTheCodeGives(t *testing.T) {
 	}
 }
 
-// answers reads the one table of reasons where it stands, for nothing exports
-// it: which reasons have which class, and what the classes are.
-func answers(t *testing.T) map[string]answered {
-	t.Helper()
-	file := source(t, "extauthz/answers.go")
-	table := function(file, "answerTo")
-	if table == nil {
-		t.Fatal("extauthz/answers.go has no answerTo")
-	}
-	classes, texts := values(file), reasonTexts(t)
+// answers is the one table of reasons.
+func answers() map[string]answered {
 	out := make(map[string]answered)
-	ast.Inspect(table, func(node ast.Node) bool {
-		clause, ok := node.(*ast.CaseClause)
-		if !ok {
-			return true
-		}
-		class := clause.Body[len(clause.Body)-1].(*ast.ReturnStmt).Results[0].(*ast.Ident).Name
-		for _, reason := range clause.List {
-			text := texts[reason.(*ast.SelectorExpr).Sel.Name]
-			out[text] = classOf(t, classes[class])
-		}
-		return true
-	})
 	for _, reason := range decision.Reasons() {
-		if _, listed := out[reason.String()]; !listed {
-			t.Errorf("extauthz/answers.go has no row for %s", reason)
-		}
+		a, _ := oauthanswer.Of(reason)
+		out[reason.String()] = answered{strconv.Itoa(a.Status), a.Error}
 		if reason.Allows() {
 			out[reason.String()] = answered{"-", "-"}
 		}
 	}
 	return out
-}
-
-// classOf reads answer{wire.Unauthorized, "invalid_client", …}.
-func classOf(t *testing.T, value ast.Expr) answered {
-	t.Helper()
-	fields := value.(*ast.CompositeLit).Elts
-	name := fields[0].(*ast.SelectorExpr).Sel.Name
-	status, known := map[string]int{"BadRequest": 400, "Unauthorized": 401, "Forbidden": 403, "ServiceUnavailable": 503}[name]
-	code, text := literal(fields[1])
-	if !known || !text {
-		t.Fatalf("the class with the status %s cannot be read", name)
-	}
-	return answered{strconv.Itoa(status), code}
-}
-
-// reasonTexts returns the texts by the names of the constants.
-func reasonTexts(t *testing.T) map[string]string {
-	t.Helper()
-	list, ok := values(source(t, "policies/decision/reason.go"))["reasonTexts"].(*ast.CompositeLit)
-	if !ok {
-		t.Fatal("policies/decision/reason.go has no reasonTexts")
-	}
-	out := make(map[string]string)
-	for _, element := range list.Elts {
-		pair := element.(*ast.KeyValueExpr)
-		out[pair.Key.(*ast.Ident).Name], _ = literal(pair.Value)
-	}
-	return out
-}
-
-func TestTheStatusesThatTheReasonsTestCountsOnAreThoseOfTheWire(t *testing.T) {
-	for status, want := range statuses() {
-		if got := status.HTTP(); got != want {
-			t.Errorf("%d is %d", want, got)
-		}
-	}
 }
 
 func TestEveryStepNamesReasonsThatExistAndEveryReasonHasAStep(t *testing.T) {

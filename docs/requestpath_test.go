@@ -5,14 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/certbearer/certbearer/extauthz/wire"
 )
-
-// statuses are the classes of refusal and their codes.
-func statuses() map[wire.Status]int {
-	return map[wire.Status]int{wire.BadRequest: 400, wire.Unauthorized: 401, wire.Forbidden: 403, wire.ServiceUnavailable: 503}
-}
 
 // step is one numbered step of docs/request-path.md.
 type step struct{ title, text string }

@@ -2,7 +2,6 @@ package extauthz_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,57 +11,36 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certbearer/certbearer/extauthz"
+	"github.com/certbearer/certbearer/extauthz/oauthanswer"
 	"github.com/certbearer/certbearer/extauthz/testca"
 	"github.com/certbearer/certbearer/policies/decision"
 )
 
-func TestEveryReasonHasARowThatRefuses(t *testing.T) {
+// A caller is challenged with a 401 (RFC 9110 section 15.5.2), and told what a
+// token lacks with a 403 (RFC 6750 section 3.1).
+func TestWhatARefusalChallengesTo(t *testing.T) {
 	for _, reason := range decision.Reasons() {
-		row, listed := extauthz.RowOf(reason)
-		if !listed {
-			t.Errorf("%s has no row in answerTo", reason)
+		want := ""
+		switch a, _ := oauthanswer.Of(reason); {
+		case a.Error == "invalid_token":
+			want = `Bearer error="invalid_token"`
+		case a.Status == http.StatusUnauthorized:
+			want = "Bearer"
+		case a.Error == "insufficient_scope":
+			want = `Bearer error="insufficient_scope", scope="a b"`
 		}
-		if row.Status < http.StatusBadRequest || row.Code == "" {
-			t.Errorf("%s: %+v is no refusal", reason, row)
-		}
-		if (row.Status == http.StatusUnauthorized) != (row.Challenge != "") {
-			t.Errorf("%s: %+v: a challenge goes with a 401 and nothing else (RFC 9110 section 15.5.2)", reason, row)
+		if got := extauthz.ChallengeOf(reason, "a b"); got != want {
+			t.Errorf("%s: %q, want %q", reason, got, want)
 		}
 	}
 }
 
-func TestAReasonOutsideTheTableIsNotAvailable(t *testing.T) {
-	row, listed := extauthz.RowOf(decision.Reason(255))
-	if listed || row.Status != http.StatusServiceUnavailable {
-		t.Errorf("%+v, listed %v", row, listed)
-	}
-}
-
-// What the caller learns is an interface, so the classes are written out.
-func TestTheClassOfAReason(t *testing.T) {
-	classes := map[string][]decision.Reason{
-		"400 invalid_request": {decision.RequestMalformed, decision.PathAmbiguous},
-		"401 invalid_token":   {decision.AuthorizationRefused},
-		"403 access_denied":   {decision.RouteUnmatched, decision.PreflightExpected, decision.AudienceNotAllowed},
-		"503 temporarily_unavailable": {
-			decision.InternalError, decision.Allowed, decision.AllowedPublic, decision.AllowedPreflight, decision.ContextExtensionUnknown,
-			decision.RouteUnknown, decision.NotReady, decision.Overloaded, decision.SigningKeyMissing, decision.DeadlineExceeded,
-		},
-	}
-	want := map[decision.Reason]string{}
-	for class, reasons := range classes {
-		for _, reason := range reasons {
-			want[reason] = class
-		}
-	}
+// Statuses that only an HTTP endpoint gives are a 503 at the gateway, which has no
+// reason for them; none becomes an OK.
+func TestEveryReasonsStatusIsOneThatRefuses(t *testing.T) {
 	for _, reason := range decision.Reasons() {
-		row, _ := extauthz.RowOf(reason)
-		class, named := want[reason]
-		if !named {
-			class = "401 invalid_client" // all that is about clients and certificates
-		}
-		if diff := cmp.Diff(class, fmt.Sprintf("%d %s", row.Status, row.Code)); diff != "" {
-			t.Errorf("%s (-want +got)\n%s", reason, diff)
+		if got := extauthz.StatusOf(reason).HTTP(); got < 400 {
+			t.Errorf("%s: %d", reason, got)
 		}
 	}
 }

@@ -1,15 +1,16 @@
 package extauthz
 
-import "github.com/certbearer/certbearer/policies/decision"
+import (
+	"github.com/certbearer/certbearer/extauthz/oauthanswer"
+	"github.com/certbearer/certbearer/extauthz/wire"
+	"github.com/certbearer/certbearer/policies/decision"
+)
 
-// Row is a row of the table of reasons as the tests see it.
-type Row struct {
-	Status          int
-	Code, Challenge string
+// ChallengeOf is WWW-Authenticate of a refusal for a Reason.
+func ChallengeOf(reason decision.Reason, scope string) string {
+	a, _ := oauthanswer.Of(reason)
+	return challenge(a, scope)
 }
 
-// RowOf returns the row of a Reason and whether the table has it.
-func RowOf(reason decision.Reason) (Row, bool) {
-	a, listed := answerTo(reason)
-	return Row{a.status.HTTP(), a.code, a.challenge}, listed
-}
+// StatusOf is the status of a refusal for a Reason.
+func StatusOf(reason decision.Reason) wire.Status { return refusal(reason, "", "").Status }

@@ -102,7 +102,7 @@ func TestWhoIsAuthenticated(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, err := fromPeer(t).Authenticate(test.ctx, &test.state, test.presented, test.hint, test.at, nil)
+			id, err := fromPeer(t).Authenticate(test.ctx, &test.state, test.presented, authn.Claim{Hint: test.hint}, test.at, nil)
 			reason := decision.Allowed
 			if err != nil {
 				var denial *decision.Denial
@@ -131,6 +131,47 @@ func TestWhoIsAuthenticated(t *testing.T) {
 	}
 }
 
+// An inbound token is held against the certificate before a client is looked for,
+// and names one of the names that must agree.
+func TestAnInboundTokenNarrowsWhoItMayBe(t *testing.T) {
+	pinned, other := made(t, testca.Template{CommonName: "lab"}), made(t, testca.Template{CommonName: "other"})
+	st := state.State{Clients: clientsOf(t, map[string]*testca.Issued{"lab": pinned, "other": other})}
+	refused := decision.Denyf(decision.TokenBindingMismatch, "cnf", "another certificate")
+	for sentence, test := range map[string]struct {
+		route  string
+		token  string
+		err    error
+		client string
+		reason decision.Reason
+	}{
+		"a token of the certificate's client changes nothing":  {"", "lab", nil, "lab", decision.Allowed},
+		"a token of another client is not of this certificate": {"", "other", nil, "other", decision.CertificateNotPinned},
+		"a token of a client that is gone":                     {"", "gone", nil, "", decision.ClientUnknown},
+		"a route for another than the token's":                 {"other", "lab", nil, "", decision.ClientConflict},
+		"what refuses the token refuses the request":           {"", "lab", refused, "", decision.TokenBindingMismatch},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			var seen [32]byte
+			claim := authn.Claim{Hint: policies.Hint{Route: test.route}, Inbound: func(e peercert.Evidence) (string, error) {
+				seen = e.Thumbprint
+				return test.token, test.err
+			}}
+			id, err := fromPeer(t).Authenticate(t.Context(), &st, presented(pinned), claim, time.Now(), nil)
+			reason := decision.Allowed
+			if err != nil {
+				reason = decision.ReasonOf(err)
+			}
+			client := ""
+			if id.Client != nil {
+				client = id.Client.ID()
+			}
+			if reason != test.reason || client != test.client || seen != pinned.Thumbprint() {
+				t.Errorf("%s (%v), client %q, held against %x", reason, err, client, seen)
+			}
+		})
+	}
+}
+
 func TestWhatIsAcceptedEndsWithTheShortestLivedOfThePath(t *testing.T) {
 	end := time.Now().Add(time.Hour).Truncate(time.Second).UTC()
 	ca := made(t, testca.Template{CommonName: "CA", CA: true, NotAfter: end})
@@ -139,7 +180,7 @@ func TestWhatIsAcceptedEndsWithTheShortestLivedOfThePath(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := state.State{Clients: clientsOf(t, map[string]*testca.Issued{"partner": ca})}
-	id, err := fromPeer(t).Authenticate(t.Context(), &st, presented(issued), policies.Hint{}, time.Now(), nil)
+	id, err := fromPeer(t).Authenticate(t.Context(), &st, presented(issued), authn.Claim{}, time.Now(), nil)
 	if err != nil || !id.Accepted.Until.Equal(end) || id.Accepted.Pinned {
 		t.Errorf("until %v, want %v: %v", id.Accepted.Until, end, err)
 	}
@@ -149,7 +190,7 @@ func TestTheTraceHasTheStepsInTheirOrder(t *testing.T) {
 	pinned := made(t, testca.Template{CommonName: "lab"})
 	st := state.State{Clients: clientsOf(t, map[string]*testca.Issued{"lab": pinned})}
 	var trace decision.Trace
-	if _, err := fromPeer(t).Authenticate(t.Context(), &st, presented(pinned), policies.Hint{}, time.Now(), &trace); err != nil {
+	if _, err := fromPeer(t).Authenticate(t.Context(), &st, presented(pinned), authn.Claim{}, time.Now(), &trace); err != nil {
 		t.Fatal(err)
 	}
 	var passed []decision.Step

@@ -81,11 +81,15 @@ func (g *gateway) publicHandler(source peercert.Source, presented presenting, re
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle(discovery.JWKSPath, discovery.JWKS(func() *signer.Keys { return g.holder.Load().Keys }, jwksAge(g.config)))
+	mux.Handle(discovery.JWKSPath, g.jwks())
 	for _, path := range tokenendpoint.Paths() {
 		mux.Handle(path, endpoints)
 	}
 	return mux, g.addMetadata(mux)
+}
+
+func (g *gateway) jwks() http.Handler {
+	return discovery.JWKS(func() *signer.Keys { return g.holder.Load().Keys }, jwksAge(g.config))
 }
 
 func (g *gateway) addMetadata(mux *http.ServeMux) error {

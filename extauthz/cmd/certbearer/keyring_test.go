@@ -35,7 +35,7 @@ func TestAKeySetIsKeptForHalfTheTimeOfPublicationAtMost(t *testing.T) {
 		g := &gateway{config: settings}
 		g.holder.Publish(func(s state.State) state.State { s.Keys = keys; return s })
 		recorder := httptest.NewRecorder()
-		g.publicHandler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, discovery.JWKSPath, nil))
+		g.jwks().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, discovery.JWKSPath, nil))
 		if got := recorder.Header().Get("Cache-Control"); got != "public, max-age="+want {
 			t.Errorf("published %v ahead: %s, want %s", ahead, got, want)
 		}
