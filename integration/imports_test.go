@@ -34,6 +34,8 @@ func mayImport() map[string][]string {
 		"extauthz/wire":               {"policies"},
 		"extauthz/audit":              {"policies/decision"},
 		"extauthz":                    {"extauthz/wire", "extauthz/authn", "extauthz/tokens", "extauthz/state", "extauthz/audit", "policies"},
+		"extauthz/oauthanswer":        {"policies/decision"},
+		"extauthz/tokenendpoint":      {"extauthz/authn", "extauthz/tokens", "extauthz/state", "extauthz/signer", "extauthz/audit", "extauthz/oauthanswer"},
 		"extauthz/discovery":          {"extauthz/authn", "extauthz/tokens", "extauthz/state", "extauthz/signer", "extauthz/audit"},
 		"extauthz/listener":           {},
 		"extauthz/config":             {},
@@ -59,8 +61,14 @@ func beyond() map[string]map[string]string {
 		"extauthz/authn": {"policies/truststore": "policies takes the presented chain as a truststore.Chain"},
 		"extauthz/wire":  {"policies/decision": "a malformed check is a Denial"},
 		"extauthz": {
-			"policies/decision": "the table of reasons is here",
+			"policies/decision":    "every step's error is a Denial",
+			"extauthz/peercert":    "authn takes what was presented as a peercert.Presented",
+			"extauthz/oauthanswer": "gateway and endpoints answer by one table of reasons (docs/decisions/0012)",
+		},
+		"extauthz/tokenendpoint": {
 			"extauthz/peercert": "authn takes what was presented as a peercert.Presented",
+			"policies":          "authn gives the client as a policies.Client",
+			"policies/decision": "every step's error is a Denial",
 		},
 	}
 }

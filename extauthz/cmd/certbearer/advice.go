@@ -15,6 +15,16 @@ func advice(reason decision.Reason) string {
 		return "Nothing, if the route is meant to be public: it asks for no certificate."
 	case decision.AllowedPreflight:
 		return "Nothing: CORS preflights pass on this route."
+	case decision.AllowedEndpoint:
+		return "Nothing: the request is for an endpoint of certbearer's own, which writes a record of its own with the same request id; detail says why no certificate was stated."
+	case decision.AllowedForeign:
+		return "Nothing, if the route is meant to have inboundAuthorization: pass: the upstream has to verify the caller's own Authorization."
+	case decision.TokenIssued:
+		return "Nothing: the client has a new token."
+	case decision.TokenIntrospected:
+		return "Nothing: the question was answered, a token that is not active and one that the client may not ask about alike."
+	case decision.RevocationAccepted:
+		return "Nothing: the token is out of use, or was not in use."
 
 	case decision.RequestMalformed:
 		return "Have the proxy send method and path of an HTTP request, and paths of at most 32 KiB."
@@ -29,7 +39,33 @@ func advice(reason decision.Reason) string {
 	case decision.PreflightExpected:
 		return "Have the proxy name this route for CORS preflights only, or give the request a route of its own."
 	case decision.AuthorizationRefused:
-		return "Have the caller leave out its Authorization header, or set inboundAuthorization: replace on the route."
+		return "Have the caller leave out its Authorization header, or set the route's inboundAuthorization: verify takes tokens of the token endpoint, pass leaves others as they are, replace ignores them."
+	case decision.TokenInQuery:
+		return "Have the caller send its token in the Authorization header, and consider this one known to whoever reads logs."
+	case decision.TokenMalformed:
+		return "Have the caller send the token as the token endpoint gave it, or find out whose token it is: it has not the form of certbearer's."
+	case decision.TokenSignatureInvalid:
+		return "Have the caller get a new token: its key is gone from the keys folder, or it is another issuer's or a forged one."
+	case decision.TokenTypeWrong:
+		return "Have the caller get its token from the token endpoint: this one was made by the gateway for an upstream, or is no access token."
+	case decision.TokenIssuerWrong:
+		return "Check the configured issuer, which must be what it was when the token was made, and have the caller get a new token."
+	case decision.TokenAudienceWrong:
+		return "Have the caller ask for a token with resource set to the audience of the route."
+	case decision.TokenExpired:
+		return "Have the caller get a new token, before expires_in has passed."
+	case decision.TokenNotYetValid:
+		return "Check the clocks of the replicas: the one that made the token is ahead."
+	case decision.TokenRevoked:
+		return "Have the caller get a new token, if its client is still to have access."
+	case decision.TokenUnbound:
+		return "Have the caller get its token from the token endpoint, which binds each to the certificate: this one has no cnf with x5t#S256 alone."
+	case decision.TokenBindingMismatch:
+		return "Have the caller use the certificate with which it got the token, or get a new one after a renewal; otherwise find out how the token came to another."
+	case decision.TokenWithoutCertificate:
+		return "Have the caller present on this connection the certificate with which it got the token."
+	case decision.ScopeInsufficient:
+		return "Have the caller ask for a scope of the route when it gets its token, and check that the client's scope has it."
 
 	case decision.CertificateMissing:
 		return "Have the caller present its client certificate, and check that the proxy asks for one and forwards it from where certificate.from says."
@@ -96,6 +132,33 @@ func advice(reason decision.Reason) string {
 
 	case decision.AudienceNotAllowed:
 		return "Add the route's audience to the client's audience list, if the client may have tokens for it."
+
+	case decision.StatementInvalid:
+		return "Check that the replicas share keys/statement.key and have the same issuer and clocks, and that nobody but Envoy reaches listen.http."
+	case decision.MethodNotAllowed:
+		return "Have the caller use POST."
+	case decision.BodyTooLarge:
+		return "Have the caller send what the endpoint asks for and no more: at most 32 KiB are read."
+	case decision.ParameterInvalid:
+		return "Have the caller send the parameter named in field, once, in a body of type application/x-www-form-urlencoded."
+	case decision.AuthMethodConflict:
+		return "Have the caller leave out client_secret and client_assertion beside its certificate, or set compatibility: medplum for clients that cannot leave out a secret."
+	case decision.AuthMethodUnsupported:
+		return "Have the caller authenticate by its certificate and client_id, without an Authorization header, a secret or an assertion."
+	case decision.GrantUnsupported:
+		return "Have the caller ask with grant_type=client_credentials."
+	case decision.GrantNotAllowed:
+		return "Add client_credentials to the client's grantType, or leave grantType out of its document."
+	case decision.ScopeNotAllowed:
+		return "Add the scope to the client's scope, or have the caller ask for less, with single spaces between scopes."
+	case decision.TargetNotAllowed:
+		return "Add the resource to the client's audience, or have the caller ask for one that is there; a client with several has to name one."
+	case decision.TokenNotOwn:
+		return "Have the client that the token was given to revoke it, or turn that client off."
+	case decision.TokenTypeUnsupported:
+		return "Turn the client off: tokens that the gateway injects end by themselves, after injectedTokenLifetime at most."
+	case decision.RevocationFailed:
+		return "See the log for what is wrong with revocations.file, and have the caller ask again: the token is still in use."
 
 	case decision.NotReady:
 		return "Wait until clients and keys have been loaded; if that does not happen, look at the log and at /healthz."
