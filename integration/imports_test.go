@@ -63,7 +63,7 @@ func beyond() map[string]map[string]string {
 		"extauthz": {
 			"policies/decision":    "every step's error is a Denial",
 			"extauthz/peercert":    "authn takes what was presented as a peercert.Presented",
-			"extauthz/oauthanswer": "gateway and endpoints answer by one table of reasons (docs/decisions/0012)",
+			"extauthz/oauthanswer": "gateway and endpoints answer by one table of reasons (docs/decisions/0013)",
 		},
 		"extauthz/tokenendpoint": {
 			"extauthz/peercert": "authn takes what was presented as a peercert.Presented",
