@@ -233,8 +233,8 @@ listen:
 certificate:
   from: peer
 
-# What becomes of a caller's own Authorization header: reject or replace.
-inboundAuthorization: reject
+# What becomes of a caller's own Authorization header: verify, reject or replace.
+inboundAuthorization: verify
 
 # For "certbearer render envoy".
 envoy:
