@@ -68,6 +68,9 @@ func connectionManager(p Params) *hcmv3.HttpConnectionManager {
 		UpgradeConfigs: []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
 	}
 	distrust(m)
+	if p.Front != nil {
+		m.ForwardClientCertDetails = hcmv3.HttpConnectionManager_APPEND_FORWARD
+	}
 	bound(m)
 	return m
 }

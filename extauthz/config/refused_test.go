@@ -187,20 +187,38 @@ func TestValuesAreRefused(t *testing.T) {
 func TestListenersAreRefused(t *testing.T) {
 	tcp := instead(socket, "127.0.0.1:9191")
 	checkRefusals(t, map[string]refusal{
-		"no gRPC address":                 {instead("{grpc: "+socket+"}", "{http: \"\"}"), "3: listen.grpc: required"},
-		"an empty gRPC address":           {instead(socket, "\"\""), `3: listen.grpc: want unix:/path or host:port, got ""`},
-		"no addresses at all":             {"issuer: https://a\naudience: https://b", "1: listen.grpc: required"},
-		"addresses that are no mapping":   {instead("{grpc: "+socket+"}", "9191"), "3: listen: want a mapping, got a number"},
-		"an address without a host":       {instead(socket, "\":9191\""), "3: listen.grpc: want a host before the port; write 127.0.0.1 for this machine or 0.0.0.0 for every network"},
-		"an address without a port":       {instead(socket, "localhost"), `3: listen.grpc: want unix:/path or host:port, got "localhost"`},
-		"an address with a named port":    {instead(socket, "localhost:http"), `3: listen.grpc: want a port number of 0 to 65535, got "http"`},
-		"an address with a large port":    {instead(socket, "localhost:65536"), `3: listen.grpc: want a port number of 0 to 65535, got "65536"`},
-		"an address with half a number":   {instead(socket, "\"300.0.0.1:80\""), `3: listen.grpc: "300.0.0.1" is no host name or IP address`},
-		"an address with a zone":          {instead(socket, "\"[fe80::1%eth0]:80\""), `3: listen.grpc: "fe80::1%eth0" is no host name or IP address`},
-		"an address with another scheme":  {instead(socket, "tcp://127.0.0.1:80"), `3: listen.grpc: want unix:/path or host:port, got "tcp://127.0.0.1:80"`},
-		"a socket without a path":         {instead(socket, "\"unix:\""), "3: listen.grpc: want unix:/path"},
-		"a socket without a file":         {instead(socket, "unix:@certbearer"), "3: listen.grpc: an abstract socket has no file mode to guard it; write unix:/path"},
-		"an admin address":                {instead("{grpc", "{admin: \"127.0.0.1:9194\", grpc"), `3: listen.admin: the admin interface is not available in this version; write "" or remove the key`},
+		"no gRPC address":                {instead("{grpc: "+socket+"}", "{http: \"\"}"), "3: listen.grpc: required"},
+		"an empty gRPC address":          {instead(socket, "\"\""), `3: listen.grpc: want unix:/path or host:port, got ""`},
+		"no addresses at all":            {"issuer: https://a\naudience: https://b", "1: listen.grpc: required"},
+		"addresses that are no mapping":  {instead("{grpc: "+socket+"}", "9191"), "3: listen: want a mapping, got a number"},
+		"an address without a host":      {instead(socket, "\":9191\""), "3: listen.grpc: want a host before the port; write 127.0.0.1 for this machine or 0.0.0.0 for every network"},
+		"an address without a port":      {instead(socket, "localhost"), `3: listen.grpc: want unix:/path or host:port, got "localhost"`},
+		"an address with a named port":   {instead(socket, "localhost:http"), `3: listen.grpc: want a port number of 0 to 65535, got "http"`},
+		"an address with a large port":   {instead(socket, "localhost:65536"), `3: listen.grpc: want a port number of 0 to 65535, got "65536"`},
+		"an address with half a number":  {instead(socket, "\"300.0.0.1:80\""), `3: listen.grpc: "300.0.0.1" is no host name or IP address`},
+		"an address with a zone":         {instead(socket, "\"[fe80::1%eth0]:80\""), `3: listen.grpc: "fe80::1%eth0" is no host name or IP address`},
+		"an address with another scheme": {instead(socket, "tcp://127.0.0.1:80"), `3: listen.grpc: want unix:/path or host:port, got "tcp://127.0.0.1:80"`},
+		"a socket without a path":        {instead(socket, "\"unix:\""), "3: listen.grpc: want unix:/path"},
+		"a socket without a file":        {instead(socket, "unix:@certbearer"), "3: listen.grpc: an abstract socket has no file mode to guard it; write unix:/path"},
+		"an admin address":               {instead("{grpc", "{admin: \"127.0.0.1:9194\", grpc"), `3: listen.admin: the admin interface is not available in this version; write "" or remove the key`},
+		"a listener at a port that another has on every network": {
+			instead("{grpc", "{http: \"0.0.0.0:9193\", grpc"), "3: listen.http: the same address as listen.ops"},
+		"Envoy at our address": {
+			more("envoy: {listen: \"127.0.0.1:9193\"}"), "4: envoy.listen: the same address as listen.ops, which is 127.0.0.1:9193"},
+		"Envoy's admin interface at our address": {
+			more("envoy: {adminListen: \"[::]:9193\"}"), "4: envoy.adminListen: the same address as listen.ops, which is 127.0.0.1:9193"},
+		"Envoy's admin interface at its listener": {
+			more("envoy: {adminListen: \"127.0.0.1:8443\"}"), "4: envoy.adminListen: the same address as envoy.listen"},
+		"an address that is none to connect to": {
+			more("envoy: {grpcAddress: \"0.0.0.0:9191\"}"), `4: envoy.grpcAddress: want the address that is connected to, with its host and port, got "0.0.0.0:9191"`},
+		"a port that is none to connect to": {
+			more("envoy: {grpcAddress: \"10.0.0.7:0\"}"), `4: envoy.grpcAddress: want the address that is connected to, with its host and port, got "10.0.0.7:0"`},
+		"where to reach what is not served": {
+			more("envoy: {httpAddress: \"10.0.0.7:80\"}"), "4: envoy.httpAddress: has meaning only with listen.http"},
+		"several hops where the last one's certificate is read": {
+			more("certificate: {hops: 2}"), "4: certificate.hops: more than 1 needs from: xfcc; source.certificate is that of the last proxy in front, not the client's"},
+		"a proxy in front that no hop speaks of": {
+			more("envoy: {front: {trustedCA: a, sans: [b]}}"), "4: envoy.front: has meaning only with certificate.hops above 1"},
 		"two listeners at one address":    {instead("{grpc", "{http: \"unix:/run/certbearer/./extauthz.sock\", grpc"), "3: listen.http: the same address as listen.grpc"},
 		"a listener at a default address": {instead("{grpc", "{http: \"127.0.0.1:9193\", grpc"), "3: listen.http: the same address as listen.ops"},
 		"TCP without callers":             {tcp, "3: listen.grpc: a TCP listener needs callers: write callers: {certificate: FILE, key: FILE, trustedCA: FILE, sans: [NAME]}, or callers: unauthenticated to believe whoever can connect"},

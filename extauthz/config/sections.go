@@ -39,6 +39,8 @@ func readAddresses(m *mapping, config *Config) {
 	config.Envoy = section(m, "envoy", func(inner *mapping) Envoy {
 		envoy := readEnvoy(inner)
 		checkJWKS(inner, envoy, config.Listen)
+		checkFront(inner, config.Certificate)
+		checkEnvoyAddresses(inner, envoy, config.Listen)
 		return envoy
 	})
 }
@@ -62,10 +64,14 @@ func readSigningKeys(m *mapping) SigningKeys {
 }
 
 func readCertificate(m *mapping) Certificate {
-	return Certificate{
+	certificate := Certificate{
 		From: text(m, "from", FromPeer, oneOf([]CertificateFrom{FromPeer, FromXFCC})),
 		Hops: number(m, "hops", 0, 0, 10),
 	}
+	if certificate.Hops > 1 && certificate.From == FromPeer && m.sound("from") {
+		m.fail("hops", "more than 1 needs from: xfcc; source.certificate is that of the last proxy in front, not the client's")
+	}
+	return certificate
 }
 
 var parseInbound = oneOf([]InboundAuthorization{InboundReject, InboundReplace}, "verify", "pass")
@@ -103,7 +109,10 @@ func readEnvoy(m *mapping) Envoy {
 		Listen:      text(m, "listen", "127.0.0.1:8443", hostPort),
 		Upstream:    text(m, "upstream", Upstream{}, parseUpstream),
 		UpstreamCA:  text(m, "upstreamCA", "", m.doc.filePath),
+		GRPCAddress: text(m, "grpcAddress", "", m.doc.reachedAddress),
+		HTTPAddress: text(m, "httpAddress", "", m.doc.reachedAddress),
 		Caller:      section(m, "caller", readEnvoyCaller),
+		Front:       section(m, "front", readEnvoyFront),
 		Certificate: text(m, "certificate", "", m.doc.filePath),
 		Key:         text(m, "key", "", m.doc.filePath),
 		ClientCertificate: text(m, "clientCertificate", ClientCertificateOptional,
@@ -122,6 +131,21 @@ func readEnvoyCaller(m *mapping) EnvoyCaller {
 		Key:         text(m, "key", "", m.doc.filePath),
 		TrustedCA:   text(m, "trustedCA", "", m.doc.filePath),
 		ServerName:  text(m, "serverName", "", parseServerName),
+	}
+}
+
+// readEnvoyFront reads who stands in front of Envoy.
+func readEnvoyFront(m *mapping) EnvoyFront {
+	return EnvoyFront{
+		TrustedCA: text(m, "trustedCA", "", m.doc.filePath),
+		SANs:      texts(m, "sans", parseSAN),
+	}
+}
+
+// checkFront reports a proxy in front whose element nobody would look at.
+func checkFront(m *mapping, certificate Certificate) {
+	if m.has("front") && certificate.Hops <= 1 && !m.doc.hasFault("certificate") {
+		m.fail("front", "has meaning only with certificate.hops above 1")
 	}
 }
 

@@ -182,6 +182,9 @@ func (g *gateway) run(ctx context.Context) error {
 	if g.evidence.Unauthenticated() {
 		g.log.Warn("callers: unauthenticated: whoever can reach listen.grpc can have any client's token", "address", g.evidence.Addr().String())
 	}
+	if hops := g.config.Certificate.Hops; hops > 1 {
+		g.log.Warn("certificate.hops: whoever can reach the calling proxy, and is not the proxy in front of it, can name any client's certificate", "hops", hops)
+	}
 	for _, server := range g.servers {
 		g.log.Info("listening", "address", server.Addr().String())
 	}
