@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/dirsource"
 	"github.com/certbearer/certbearer/policies/truststore"
@@ -29,7 +28,7 @@ func (f clientsFolder) source() (dirsource.Config, error) {
 	if f.Dir != "" {
 		return dirsource.Config{Dir: f.Dir}, nil
 	}
-	settings, err := config.Load(f.Config)
+	settings, err := f.load()
 	if err != nil {
 		return dirsource.Config{}, err
 	}

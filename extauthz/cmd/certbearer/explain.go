@@ -40,7 +40,7 @@ Exit codes: 0 allowed; 1 refused; 2 could not tell.`
 
 // Run decides and prints.
 func (e explainCommand) Run(c *console) error {
-	settings, err := config.Load(e.Config)
+	settings, err := e.load()
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"time"
 
-	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/extauthz/signer"
 )
 
@@ -35,7 +34,7 @@ type listedKey struct {
 
 // Run lists the keys of the configured folder. It makes none.
 func (k keysListCommand) Run(c *console) error {
-	settings, err := config.Load(k.Config)
+	settings, err := k.load()
 	if err != nil {
 		return err
 	}

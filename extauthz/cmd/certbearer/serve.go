@@ -33,7 +33,7 @@ Logs go to standard error, audit records where audit.to says.
 
 // Run serves until the context ends.
 func (s serveCommand) Run(c *console) error {
-	settings, err := config.Load(s.Config)
+	settings, err := s.load()
 	if err != nil {
 		return err
 	}
