@@ -129,10 +129,10 @@ func (id *identity) health() error {
 // stat is taken before the files are read: a change in between shows next time.
 func (id *identity) stat() ([]os.FileInfo, error) {
 	var infos []os.FileInfo
-	for _, file := range []string{id.mtls.Certificate, id.mtls.Key, id.mtls.TrustedCA} {
-		info, err := os.Stat(file)
+	for _, part := range [...][2]string{{"certificate", id.mtls.Certificate}, {"key", id.mtls.Key}, {"trustedCA", id.mtls.TrustedCA}} {
+		info, err := os.Stat(part[1])
 		if err != nil {
-			return nil, fmt.Errorf("mtls: %w", err)
+			return nil, &PartError{part[0], err}
 		}
 		infos = append(infos, info)
 	}

@@ -37,6 +37,14 @@ func (f clientsFolder) source() (dirsource.Config, error) {
 	return source, nil
 }
 
+// inArgument says from where the folder's name came.
+func (f clientsFolder) inArgument(err error) error {
+	if f.Dir != "" {
+		return inSetting("DIR", "clients", err)
+	}
+	return inSetting("clients.directory", "clients", err)
+}
+
 type clientsListCommand struct {
 	clientsFolder
 	JSON bool `name:"json" help:"Print JSON."`
@@ -73,7 +81,7 @@ func (l clientsListCommand) Run(c *console) error {
 	}
 	snapshot, report, err := dirsource.Load(source)
 	if err != nil {
-		return err
+		return l.inArgument(err)
 	}
 	if len(report.Faults) > 0 {
 		fmt.Fprintf(c.stderr, "certbearer: %s in client documents, so some may be missing here: certbearer clients check names them\n", counted(len(report.Faults), "fault"))

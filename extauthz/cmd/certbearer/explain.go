@@ -80,7 +80,7 @@ func (e explainCommand) decide(ctx context.Context, explainer *extauthz.Explaine
 func loadClients(c *console, settings *config.Config) (*policies.Snapshot, error) {
 	clients, report, err := dirsource.Load(sourceConfig(settings))
 	if err != nil {
-		return nil, err
+		return nil, inSetting("clients.directory", "clients", err)
 	}
 	if clients == nil {
 		return nil, fmt.Errorf("with clients.strict no document counts while there are faults, here %d: certbearer clients check names them", len(report.Faults))

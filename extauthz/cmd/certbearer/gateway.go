@@ -69,7 +69,7 @@ func newGateway(ctx context.Context, c *config.Config, log *slog.Logger) (_ *gat
 		}
 	}()
 	if g.recorder, err = audit.Open(c.Audit.To, audit.Limits{}); err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
+		return nil, inSetting("audit.to", "audit", err)
 	}
 	if g.cache, err = tokens.NewCache(cacheOptions(c)); err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func (g *gateway) listen(ctx context.Context, server *extauthz.Server) error {
 		Events:    g.events(),
 	})
 	if err != nil {
-		return fmt.Errorf("listen.grpc: %w", err)
+		return inCallers(err)
 	}
 	g.servers = append(g.servers, g.evidence)
 	authv3.RegisterAuthorizationServer(g.evidence, server)
@@ -161,7 +161,7 @@ func (g *gateway) events() listener.Events {
 		},
 		Reloaded: func(err error) {
 			g.metrics.Reloaded(audit.SubjectTLS, err)
-			g.logReload("the certificates of listen.grpc", err)
+			g.logReload("the certificates of listen.grpc", inCallers(err))
 		},
 	}
 }
@@ -188,6 +188,7 @@ func (g *gateway) run(ctx context.Context) error {
 	for _, server := range g.servers {
 		g.log.Info("listening", "address", server.Addr().String())
 	}
+	defer context.AfterFunc(ctx, func() { g.log.Info("draining") })()
 	serving, stopServing := context.WithCancelCause(ctx)
 	defer stopServing(nil)
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
@@ -195,7 +196,7 @@ func (g *gateway) run(ctx context.Context) error {
 	loops.Go(func() { g.cache.Run(background) })
 	loops.Go(func() {
 		if err := g.source.Run(background, g.publishClients); err != nil {
-			stopServing(err)
+			stopServing(inSetting("clients.directory", "clients", err))
 		}
 	})
 	group := listener.Group{Servers: g.servers, Readiness: g.readiness, DrainDelay: g.drainDelay()}
@@ -227,7 +228,7 @@ func (g *gateway) publish(change func(state.State) state.State) uint64 {
 }
 
 func (g *gateway) publishClients(snapshot *policies.Snapshot, report policies.Report) {
-	g.faults.setClients(report)
+	g.faults.setClients(snapshot, report)
 	for _, fault := range report.Faults {
 		g.log.Error("client document not in use", "fault", fault.Error())
 	}
@@ -235,8 +236,11 @@ func (g *gateway) publishClients(snapshot *policies.Snapshot, report policies.Re
 		g.log.Warn("client document", "warning", warning.Error())
 	}
 	g.metrics.Reloaded(audit.SubjectClients, firstFault(report))
+	if report.Kept {
+		g.log.Warn(keptText(snapshot), "documents", report.Documents, "faults", len(report.Faults))
+	}
 	if snapshot == nil {
-		return // strict, and no set was ever good
+		return
 	}
 	generation := g.publish(func(s state.State) state.State {
 		s.Clients = snapshot
@@ -252,6 +256,14 @@ func (g *gateway) publishClients(snapshot *policies.Snapshot, report policies.Re
 	g.readiness.Lift(needClients)
 }
 
+// keptText says what clients.strict has done about faults.
+func keptText(snapshot *policies.Snapshot) string {
+	if snapshot == nil {
+		return "clients.strict: no client is loaded until every fault is mended"
+	}
+	return "clients.strict: the whole last good set stays in use, but for clients turned off, until every fault is mended"
+}
+
 func firstFault(report policies.Report) error {
 	if len(report.Faults) == 0 {
 		return nil
@@ -261,11 +273,15 @@ func firstFault(report policies.Report) error {
 
 // loadKeys reads the keys folder. On an error the keys in use stay.
 func (g *gateway) loadKeys(ctx context.Context) error {
-	keys, err := signer.Open(ctx, g.config.Keys.Directory, signer.Options{Generate: g.config.Keys.Generate})
+	keys, made, err := openKeys(ctx, g.config.Keys)
 	g.faults.setKeys(err)
 	g.metrics.Reloaded(audit.SubjectKeys, err)
 	if err != nil {
-		return fmt.Errorf("keys: %w", err)
+		return err
+	}
+	if made {
+		// Whoever did not expect it has mistyped the folder, or lost what was in it.
+		g.log.Warn("the keys folder had no signing key, and one was made", "directory", g.config.Keys.Directory, "kid", keys.All()[0].KID())
 	}
 	generation := g.publish(func(s state.State) state.State {
 		s.Keys = keys
@@ -276,6 +292,15 @@ func (g *gateway) loadKeys(ctx context.Context) error {
 	return nil
 }
 
+// openKeys reads the keys, and reports whether there were none before.
+func openKeys(ctx context.Context, c config.SigningKeys) (keys *signer.Keys, made bool, err error) {
+	keys, err = signer.Open(ctx, c.Directory, signer.Options{})
+	if made = c.Generate && errors.Is(err, signer.ErrNoKeys); made {
+		keys, err = signer.Open(ctx, c.Directory, signer.Options{Generate: true})
+	}
+	return keys, made, inSetting("keys.directory", "signer", err)
+}
+
 // reload reads everything again that a file holds, but not the configuration
 // itself: that takes a restart.
 func (g *gateway) reload(ctx context.Context) {
@@ -284,10 +309,11 @@ func (g *gateway) reload(ctx context.Context) {
 	if err := g.loadKeys(ctx); err != nil {
 		g.log.Error("the last good keys stay in use", "error", err.Error())
 	}
-	err := g.recorder.Reopen()
+	err := inSetting("audit.to", "audit", g.recorder.Reopen())
+	g.faults.setAudit(err)
 	g.metrics.Reloaded(audit.SubjectAudit, err)
 	if err != nil {
-		g.log.Error("audit file", "error", err.Error())
+		g.log.Error("the audit file that is open stays in use", "error", err.Error())
 	}
 }
 
@@ -318,7 +344,7 @@ func (g *gateway) closeAudit() error {
 	ctx, cancel := context.WithTimeout(context.Background(), auditPatience)
 	defer cancel()
 	if err := g.recorder.Close(ctx); err != nil {
-		return fmt.Errorf("audit: %w", err)
+		return inSetting("audit.to", "audit", err)
 	}
 	return nil
 }

@@ -73,9 +73,9 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 	if st.Clients != nil {
 		h.Clients = st.Clients.Len()
 	}
-	for what, err := range map[string]error{"callers": g.evidence.Fault(), "audit": g.recorder.Fault()} {
+	for _, err := range []error{inCallers(g.evidence.Fault()), inSetting("audit.to", "audit", g.recorder.Fault())} {
 		if err != nil {
-			h.Faults = append(h.Faults, what+": "+err.Error())
+			h.Faults = append(h.Faults, err.Error())
 		}
 	}
 	h.Healthy = len(h.Faults) == 0
@@ -97,13 +97,24 @@ func answer(w http.ResponseWriter, status int, body any) {
 type faults struct {
 	mu      sync.Mutex
 	clients policies.Report
+	kept    string // what strict reading has done about clients' faults
 	keys    error
+	audit   error // of opening it anew
 }
 
-func (f *faults) setClients(report policies.Report) {
+func (f *faults) setClients(snapshot *policies.Snapshot, report policies.Report) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.clients = report
+	f.clients, f.kept = report, ""
+	if report.Kept {
+		f.kept = keptText(snapshot)
+	}
+}
+
+func (f *faults) setAudit(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.audit = err
 }
 
 func (f *faults) setKeys(err error) {
@@ -117,8 +128,13 @@ func (f *faults) texts() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := []string{}
-	if f.keys != nil {
-		out = append(out, "keys: "+f.keys.Error())
+	for _, err := range []error{f.keys, f.audit} {
+		if err != nil {
+			out = append(out, err.Error())
+		}
+	}
+	if f.kept != "" {
+		out = append(out, f.kept)
 	}
 	for _, fault := range f.clients.Faults {
 		out = append(out, "clients: "+fault.Error())
@@ -144,7 +160,7 @@ func (g *gateway) listenHTTP(ctx context.Context, name, address string, handler 
 	}
 	server, err := listener.ListenHTTP(ctx, listener.HTTPConfig{Address: address, Handler: handler, Events: g.events(), Log: g.log})
 	if err != nil {
-		return wrap(name, err)
+		return inSetting(name, "listener", err)
 	}
 	g.servers = append(g.servers, server)
 	return nil

@@ -40,7 +40,7 @@ func (k keysListCommand) Run(c *console) error {
 	}
 	keys, err := signer.Open(c.ctx, settings.Keys.Directory, signer.Options{})
 	if err != nil {
-		return err
+		return inSetting("keys.directory", "signer", err)
 	}
 	now := time.Now()
 	listed := listKeys(keys, now)

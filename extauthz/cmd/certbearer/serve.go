@@ -2,14 +2,16 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/certbearer/certbearer/extauthz/config"
+	"github.com/certbearer/certbearer/extauthz/listener"
 )
 
 type serveCommand struct {
@@ -87,10 +89,33 @@ func newLog(w io.Writer, settings config.Log) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, options))
 }
 
-// wrap says which setting an error is about.
-func wrap(setting string, err error) error {
+// settingError is an error about what a key of the configuration says.
+type settingError struct {
+	text string
+	err  error
+}
+
+func (e *settingError) Error() string { return e.text }
+func (e *settingError) Unwrap() error { return e.err }
+
+// inSetting names the key in the place of the package that begins the text. An
+// error of several lines has the key in each.
+func inSetting(key, name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", setting, err)
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = key + ": " + strings.TrimPrefix(line, name+": ")
+	}
+	return &settingError{strings.Join(lines, "\n"), err}
+}
+
+// inCallers names the key of what listen.grpc cannot be opened with.
+func inCallers(err error) error {
+	var part *listener.PartError
+	if errors.As(err, &part) {
+		return inSetting("callers."+part.Part, "mtls", part.Err)
+	}
+	return inSetting("listen.grpc", "listener", err)
 }
