@@ -83,7 +83,7 @@ func (i initCommand) placeUpstreamCA(s *site) error {
 	case !https:
 		return errors.New("--upstream-ca: has a meaning with an https upstream only")
 	}
-	if err := checkRoots(i.UpstreamCA); err != nil {
+	if _, err := readRoots(i.UpstreamCA); err != nil {
 		return fmt.Errorf("--upstream-ca: %w", err)
 	}
 	var err error

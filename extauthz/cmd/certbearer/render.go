@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/certbearer/certbearer/envoy"
 	"github.com/certbearer/certbearer/extauthz/config"
-	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 type renderCommands struct {
@@ -141,7 +139,8 @@ func warnOfFiles(w io.Writer, settings *config.Config) {
 	}
 	roots := func(key, file string) {
 		if file != "" {
-			warn(key, checkRoots(file))
+			_, err := readRoots(file)
+			warn(key, err)
 		}
 	}
 	pair("envoy.certificate, envoy.key", e.Certificate, e.Key)
@@ -149,15 +148,6 @@ func warnOfFiles(w io.Writer, settings *config.Config) {
 	roots("envoy.front.trustedCA", e.Front.TrustedCA)
 	pair("envoy.caller.certificate, envoy.caller.key", e.Caller.Certificate, e.Caller.Key)
 	roots("envoy.caller.trustedCA", e.Caller.TrustedCA)
-}
-
-// checkRoots reports a file that has no certificate for Envoy to trust.
-func checkRoots(file string) error {
-	text, err := readUpTo(file, truststore.MaxStoreBytes)
-	if err == nil && !x509.NewCertPool().AppendCertsFromPEM(text) {
-		err = fmt.Errorf("%s: no PEM certificate", file)
-	}
-	return err
 }
 
 // writeFiles writes Envoy's files.

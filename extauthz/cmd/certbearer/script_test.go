@@ -28,6 +28,7 @@ func TestTranscripts(t *testing.T) {
 			"status":      status,
 			"replace":     replace,
 			"waitserving": waitServing,
+			"servefile":   serveFile,
 		},
 		Setup:     setup,
 		Condition: condition,
