@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -45,10 +46,11 @@ func (s *story) tell(ctx context.Context) int {
 		return s.unexpected
 	}
 	fmt.Fprintf(s.out, "Envoy listens on https://%s and asks certbearer about each request.\nThe service behind it answers with what it received.\n", s.stage.address)
-	s.knownClients(ctx)
-	s.strangers(ctx)
-	s.liveChanges(ctx)
-	s.forgeries(ctx)
+	for _, scenes := range []func(context.Context){s.knownClients, s.strangers, s.liveChanges, s.forgeries} {
+		if ctx.Err() == nil {
+			scenes(ctx)
+		}
+	}
 	return s.unexpected
 }
 
@@ -294,7 +296,10 @@ func compact(value any) string {
 
 // invite says what to try by hand.
 func (s *story) invite() {
-	pki := filepath.Join(s.stage.site.Dir, "pki")
+	program, err := os.Executable()
+	if err != nil {
+		program = "certbearer"
+	}
 	s.line(`
 All of it keeps running until you press Ctrl-C. Try, in another terminal:
 
@@ -302,9 +307,9 @@ All of it keeps running until you press Ctrl-C. Try, in another terminal:
   curl --cacert pki/server.crt --cert pki/lab-partner.crt --key pki/lab-partner.key https://localhost:%[2]d/hello
   curl --cacert pki/server.crt --cert pki/stranger.crt --key pki/stranger.key https://localhost:%[2]d/hello
   curl --cacert pki/server.crt https://localhost:%[2]d/.well-known/jwks.json
-  certbearer explain --config certbearer.yaml --cert %[3]s/stranger.crt
-  certbearer clients list --config certbearer.yaml
+  %[3]s explain --config certbearer.yaml --cert pki/stranger.crt
+  %[3]s clients list --config certbearer.yaml
   tail audit.jsonl
 
-or change a document in clients/ and ask again.`, s.stage.site.Dir, s.stage.address.Port(), pki)
+or change a document in clients/ and ask again.`, shellWord(s.stage.site.Dir), s.stage.address.Port(), shellWord(program))
 }
