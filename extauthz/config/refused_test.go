@@ -55,7 +55,16 @@ func TestStructureIsRefused(t *testing.T) {
 		"an unknown key, with the one that was meant": {
 			more("clients:\n  directroy: x"), "5: clients.directroy: unknown key (did you mean directory?)"},
 		"an unknown key that is like none": {
-			more("proxies: []"), "4: proxies: unknown key"},
+			more("gateways: []"), "4: gateways: unknown key"},
+		"keys that come with another version": {
+			more("proxies: []\ninject: {clientCert: rfc9440}\nroutes: [{name: a, inject: {clientCert: none}}]"),
+			"4: proxies: not available in this version; remove it\n" +
+				"5: inject.clientCert: not available in this version; remove it\n" +
+				"6: routes[0].inject.clientCert: not available in this version; remove it"},
+		"a header that comes with another version": {
+			more("certificate: {from: client-cert}"), "4: certificate.from: client-cert is not available in this version; want peer or xfcc"},
+		"a proxy whose header comes with another version": {
+			more("certificate: {from: alb}"), "4: certificate.from: alb is not available in this version; want peer or xfcc"},
 		"an unknown key within a route": {
 			more("routes:\n- name: a\n  match:\n    hots: x"), "7: routes[0].match.hots: unknown key (did you mean host?)"},
 		"a key in other capitals": {
@@ -160,7 +169,7 @@ func TestValuesAreRefused(t *testing.T) {
 		"a duration too short":              {more("injectedTokenLifetime: 9s"), `4: injectedTokenLifetime: want 10s to 1h, got "9s"`},
 		"a duration too long":               {more("injectedTokenLifetime: 1h0m1s"), `4: injectedTokenLifetime: want 10s to 1h, got "1h0m1s"`},
 		"a duration below zero":             {more("envoy: {timeout: -500ms}"), `4: envoy.timeout: want 10ms to 10s, got "-500ms"`},
-		"an unknown source of certificates": {more("certificate: {from: client-cert}"), `4: certificate.from: want peer or xfcc, got "client-cert"`},
+		"an unknown source of certificates": {more("certificate: {from: client-certs}"), `4: certificate.from: want peer or xfcc, got "client-certs"`},
 		"too many hops":                     {more("certificate: {hops: 11}"), `4: certificate.hops: want a whole number of 0 to 10, got "11"`},
 		"hops below zero":                   {more("certificate: {hops: -1}"), `4: certificate.hops: want a whole number of 0 to 10, got "-1"`},
 		"verifying inbound tokens":          {more("inboundAuthorization: verify"), "4: inboundAuthorization: verify is not available in this version; want reject or replace"},
@@ -280,7 +289,7 @@ func TestRoutesAreRefused(t *testing.T) {
 		"a scope twice":                          {route("scope: [a, a]"), `5: routes[0].scope[1]: "a" stands twice`},
 		"a route's audience that is the issuer":  {route("audience: " + issuer + "/"), "5: routes[0].audience: " + ourselves},
 		"a route's audience that is an endpoint": {route("audience: " + issuer + "/oauth2/token"), "5: routes[0].audience: " + ourselves},
-		"an unknown inject":                      {route("inject: {clientCert: rfc9440}"), "5: routes[0].inject.clientCert: unknown key"},
+		"an unknown inject":                      {route("inject: {clientCerts: rfc9440}"), "5: routes[0].inject.clientCerts: unknown key (did you mean clientCert?)"},
 		"a public route that grants": {route("access: public, clientId: b, audience: 'urn:x', scope: [c], inject: {bind: cnf}"), "5: routes[0].clientId: has meaning only with access: certificate; this route has access: public\n" +
 			"5: routes[0].audience: has meaning only with access: certificate; this route has access: public\n" +
 			"5: routes[0].scope: has meaning only with access: certificate; this route has access: public\n" +

@@ -10,6 +10,7 @@ import (
 func readConfig(m *mapping) *Config {
 	m.require("issuer")
 	readMode(m)
+	m.later("proxies")
 	config := &Config{
 		Issuer:                text(m, "issuer", "", parseIssuer),
 		Audience:              text(m, "audience", "", parseAudience),
@@ -63,9 +64,15 @@ func readSigningKeys(m *mapping) SigningKeys {
 	}
 }
 
+// laterHeaders are those of other proxies and of RFC 9440, by what somebody may
+// call them.
+func laterHeaders() []string {
+	return []string{"client-cert", "rfc9440", "x-amzn-mtls-clientcert", "alb", "ssl-client-cert", "nginx", "x-forwarded-tls-client-cert", "traefik"}
+}
+
 func readCertificate(m *mapping) Certificate {
 	certificate := Certificate{
-		From: text(m, "from", FromPeer, oneOf([]CertificateFrom{FromPeer, FromXFCC})),
+		From: text(m, "from", FromPeer, oneOf([]CertificateFrom{FromPeer, FromXFCC}, laterHeaders()...)),
 		Hops: number(m, "hops", 0, 0, 10),
 	}
 	if certificate.Hops > 1 && certificate.From == FromPeer && m.sound("from") {
@@ -79,6 +86,7 @@ var parseInbound = oneOf([]InboundAuthorization{InboundReject, InboundReplace}, 
 // injectReader reads an inject mapping over the values of the one around it.
 func injectReader(fallback Inject) func(*mapping) Inject {
 	return func(m *mapping) Inject {
+		m.later("clientCert")
 		return Inject{
 			Bind: text(m, "bind", fallback.Bind, oneOf([]Bind{BindCnf, BindNone})),
 			Typ:  text(m, "typ", fallback.Typ, oneOf([]TokenType{TypeAccessToken, TypeJWT})),
