@@ -42,7 +42,7 @@ func advice(reason decision.Reason) string {
 	case decision.XFCCMalformed:
 		return "Check what writes x-forwarded-client-cert: the header breaks Envoy's grammar, so a proxy in front changes it or passes on a caller's own."
 	case decision.XFCCElementCount:
-		return "Set forward_client_cert_details to SANITIZE_SET, or certificate.hops to the number of proxies that append to the header."
+		return "Set forward_client_cert_details to SANITIZE_SET, or certificate.hops to the number of proxies of yours that write an element, the calling one included. With hops above 1 it may also be a caller that presented no certificate to the first of them."
 	case decision.XFCCDuplicateField:
 		return "Check what writes x-forwarded-client-cert: Envoy writes each of these fields once."
 	case decision.XFCCCertificateMissing:

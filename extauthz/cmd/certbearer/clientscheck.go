@@ -70,7 +70,7 @@ func (k clientsCheckCommand) Run(c *console) error {
 	}
 	report, err := checkClients(source, time.Now())
 	if err != nil {
-		return err
+		return k.inArgument(err)
 	}
 	if k.JSON {
 		err = printJSON(c.stdout, report)
