@@ -409,7 +409,7 @@ func (r *reader) client() *Client {
 			c.pins++
 			c.more = &more // HasPin looks there
 		}
-		if r.method != SelfSignedTLSClientAuth && entry.IsAnchor() {
+		if r.method != SelfSignedTLSClientAuth && entry.IsAnchor() && !hasAnchor(more.anchors, entry) {
 			more.anchors = append(more.anchors, truststore.NewAnchor(entry))
 		}
 	}
@@ -418,6 +418,10 @@ func (r *reader) client() *Client {
 		c.more = &more
 	}
 	return c
+}
+
+func hasAnchor(anchors []*truststore.Anchor, entry truststore.Entry) bool {
+	return slices.ContainsFunc(anchors, func(a *truststore.Anchor) bool { return a.Thumbprint == entry.Thumbprint })
 }
 
 // disabled is the record of a client whose document is broken and says off.

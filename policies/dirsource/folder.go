@@ -58,7 +58,7 @@ type document struct {
 // claim says that a file has a document for a client.
 type claim struct {
 	file string
-	document
+	*document
 }
 
 // stamp tells whether a file may have changed without reading it.
@@ -245,8 +245,8 @@ func (f *folder) replace(name string, before, next *file, touched map[string]boo
 	if next.troubled() {
 		f.troubled[name] = true
 	}
-	for _, d := range next.documents {
-		if d.id != "" {
+	for i := range next.documents {
+		if d := &next.documents[i]; d.id != "" {
 			f.setClaims(d.id, append(f.claims[d.id], claim{file: name, document: d}), touched)
 		}
 	}
@@ -312,7 +312,8 @@ func (f *folder) reconcile(touched map[string]bool) {
 		case len(claims) == 0:
 			builder.Remove(id)
 		case len(claims) == 1 && claims[0].client != nil:
-			builder.Put(claims[0].client)
+			// Kept as it was put, so that putting it again is putting the same.
+			claims[0].client = builder.Put(claims[0].client)
 		case slices.ContainsFunc(claims, func(c claim) bool { return c.off }):
 			builder.TurnOff(id)
 		}
