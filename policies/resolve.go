@@ -165,33 +165,39 @@ func names(clients []*Client) string {
 func (s *Snapshot) provingAuthorities(chain *truststore.Chain) ([]*authority, error) {
 	var proving []*authority
 	for _, certificate := range chain.Certificates() {
-		signer, err := s.signer(chain, certificate)
+		signers, err := s.signers(chain, certificate)
 		if err != nil {
 			return nil, err
 		}
-		if signer == nil || slices.Contains(proving, signer) {
-			continue
-		}
-		_, leaf, err := chain.ProvenBy(signer.anchors[0].Anchor)
-		if err != nil {
-			return nil, err
-		}
-		if leaf {
-			proving = append(proving, signer)
+		for _, signer := range signers {
+			if slices.Contains(proving, signer) {
+				continue
+			}
+			_, leaf, err := chain.ProvenBy(signer.anchors[0].Anchor)
+			if err != nil {
+				return nil, err
+			}
+			if leaf {
+				proving = append(proving, signer)
+			}
 		}
 	}
 	return proving, nil
 }
 
-// signer returns the CA whose key signed the certificate, nil if none did.
-func (s *Snapshot) signer(chain *truststore.Chain, certificate *x509.Certificate) (*authority, error) {
+// signers returns the CAs whose keys fit the certificate's signature, and whose
+// name is that of its issuer. It asks all that are likely and does not stop at
+// one: who may choose a key can make one that fits a given signature, without
+// being able to sign anything, and must not take the place of the CA that did.
+func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificate) ([]*authority, error) {
 	if s.manyNamed(certificate) && chain.SelfSigned(certificate) {
 		return nil, nil // nobody else's: it need not be tried on all of them
 	}
+	var signers []*authority
 	var weak error
 	for id := range s.likelySigners(certificate) {
 		authority, found := s.authority.get(id)
-		if !found {
+		if !found || slices.Contains(signers, authority) {
 			continue
 		}
 		signed, err := chain.Signed(authority.anchors[0].Anchor, certificate)
@@ -199,13 +205,13 @@ func (s *Snapshot) signer(chain *truststore.Chain, certificate *x509.Certificate
 			return nil, err
 		}
 		if signed {
-			return authority, nil // no two keys make one signature
+			signers = append(signers, authority)
 		}
 		// A weak CA of the same name is no reason not to ask the next.
 		weak = cmp.Or(weak, err)
 	}
-	if certificate == chain.Leaf {
+	if len(signers) == 0 && certificate == chain.Leaf {
 		return nil, weak
 	}
-	return nil, nil
+	return signers, nil
 }

@@ -53,7 +53,8 @@ func (e *BlockError) Error() string {
 
 // Parse reads concatenated PEM certificates. White space may stand around the
 // blocks and nothing else: private keys, other PEM types, PEM headers, text and
-// truncated blocks are each a *BlockError. Blank text is an empty store.
+// truncated blocks are each a *BlockError, and so is a public key that is not in
+// its canonical encoding. Blank text is an empty store.
 func Parse(text []byte) ([]Entry, error) {
 	if len(text) > MaxStoreBytes {
 		return nil, fmt.Errorf("the store has %d bytes, more than %d", len(text), MaxStoreBytes)
@@ -77,6 +78,9 @@ func Parse(text []byte) ([]Entry, error) {
 		certificate, err := x509.ParseCertificate(der)
 		if err != nil {
 			return nil, &BlockError{Block: block, Line: line, Problem: "not a certificate: " + err.Error()}
+		}
+		if !canonicalKey(certificate) {
+			return nil, &BlockError{Block: block, Line: line, Problem: "its public key is encoded in a way that no CA encodes it: one key could pass for two"}
 		}
 		entries = append(entries, Entry{Block: block, Certificate: certificate, Thumbprint: sha256.Sum256(der)})
 		rest = after
