@@ -161,11 +161,11 @@ func names(clients []*Client) string {
 }
 
 // provingAuthorities returns the CAs of any client from which signatures lead
-// to the leaf.
+// to the leaf, through what was presented and through the CAs of clients.
 func (s *Snapshot) provingAuthorities(chain *truststore.Chain) ([]*authority, error) {
 	var proving []*authority
 	for _, certificate := range chain.Certificates() {
-		signers, err := s.signers(chain, certificate)
+		signers, err := s.signers(chain, certificate, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -182,14 +182,54 @@ func (s *Snapshot) provingAuthorities(chain *truststore.Chain) ([]*authority, er
 			}
 		}
 	}
+	return s.withAbove(chain, proving)
+}
+
+// maxAbove bounds how many CAs lie above one another: real hierarchies have two
+// or three.
+const maxAbove = 8
+
+// withAbove adds to the CAs those whose signatures lead to them, as far as
+// clients have them. Who presents a certificate may leave out intermediates,
+// but which clients it could belong to is not for him to choose.
+func (s *Snapshot) withAbove(chain *truststore.Chain, proving []*authority) ([]*authority, error) {
+	level := proving
+	for depth := 0; len(level) > 0; depth++ {
+		if depth > maxAbove {
+			return nil, decision.Denyf(decision.PathTooComplex, "certificate chain", "more than %d CAs above one another", maxAbove)
+		}
+		var above []*authority
+		for _, below := range level {
+			for _, held := range below.anchors {
+				signers, err := s.signers(chain, held.Certificate, below)
+				if err != nil {
+					return nil, err
+				}
+				above = appendNew(above, signers, proving)
+			}
+		}
+		proving = append(proving, above...)
+		level = above
+	}
 	return proving, nil
+}
+
+// appendNew appends those that are in neither list.
+func appendNew(list, more, others []*authority) []*authority {
+	for _, one := range more {
+		if !slices.Contains(list, one) && !slices.Contains(others, one) {
+			list = append(list, one)
+		}
+	}
+	return list
 }
 
 // signers returns the CAs whose keys fit the certificate's signature, and whose
 // name is that of its issuer. It asks all that are likely and does not stop at
 // one: who may choose a key can make one that fits a given signature, without
 // being able to sign anything, and must not take the place of the CA that did.
-func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificate) ([]*authority, error) {
+// own, which may be nil, is the CA that the certificate is of.
+func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificate, own *authority) ([]*authority, error) {
 	if s.manyNamed(certificate) && chain.SelfSigned(certificate) {
 		return nil, nil // nobody else's: it need not be tried on all of them
 	}
@@ -197,7 +237,7 @@ func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificat
 	var weak error
 	for id := range s.likelySigners(certificate) {
 		authority, found := s.authority.get(id)
-		if !found || slices.Contains(signers, authority) {
+		if !found || authority == own || slices.Contains(signers, authority) {
 			continue
 		}
 		signed, err := chain.Signed(authority.anchors[0].Anchor, certificate)
