@@ -34,9 +34,9 @@ func (h Hint) clientID() (string, error) {
 }
 
 // Resolve finds the client that the certificate may be judged by. A hint names
-// it; otherwise the certificate does: first as a pin, then through the CAs
-// whose signatures lead to it. Clients of every status are found, so that one
-// that is off never gives way to another.
+// it, unless others alone pin the certificate; otherwise the certificate does:
+// first as a pin, then through the CAs whose signatures lead to it. Clients of
+// every status are found, so that one that is off never gives way to another.
 //
 // The error is ClientUnknown, ClientAmbiguous, ClientConflict,
 // AnchorSharedUnbound, SubjectMismatch, PathTooComplex or CertificateMalformed.
@@ -48,7 +48,7 @@ func (s *Snapshot) Resolve(chain *truststore.Chain, hint Hint, t *decision.Trace
 	}
 	var client *Client
 	if id != "" {
-		client, err = s.byID(id)
+		client, err = s.byID(id, chain)
 	} else {
 		client, err = s.byCertificate(chain, t)
 	}
@@ -62,11 +62,17 @@ func (s *Snapshot) Resolve(chain *truststore.Chain, hint Hint, t *decision.Trace
 	return client, nil
 }
 
-func (s *Snapshot) byID(id string) (*Client, error) {
-	if client := s.Client(id); client != nil {
-		return client, nil
+// byID finds the client that the request names. A certificate that others pin
+// and it does not is theirs: a name does not take it from a client that is off.
+func (s *Snapshot) byID(id string, chain *truststore.Chain) (*Client, error) {
+	client := s.Client(id)
+	if client == nil {
+		return nil, decision.Denyf(decision.ClientUnknown, "client_id", "no client has the id %.64q", id)
 	}
-	return nil, decision.Denyf(decision.ClientUnknown, "client_id", "no client has the id %.64q", id)
+	if pinning := s.PinnedBy(chain.Thumbprint); len(pinning) > 0 && !client.HasPin(chain.Thumbprint) {
+		return nil, decision.Denyf(decision.ClientConflict, "client_id", "the request names %.64q, and the certificate is pinned by %s", id, names(pinning))
+	}
+	return client, nil
 }
 
 func (s *Snapshot) byCertificate(chain *truststore.Chain, t *decision.Trace) (*Client, error) {

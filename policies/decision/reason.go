@@ -66,7 +66,8 @@ const (
 	ClientUnknown
 	// ClientAmbiguous: more than one client claims the certificate.
 	ClientAmbiguous
-	// ClientConflict: the request names one client in two different ways.
+	// ClientConflict: the request names two clients, or one that does not pin
+	// the certificate while others do.
 	ClientConflict
 	// ClientInactive: the client's status is not active.
 	ClientInactive
