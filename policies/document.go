@@ -21,7 +21,10 @@ type Document struct {
 	// Client is the record, nil if the document has a fault.
 	Client *Client
 	// ID and Status are what could be read, whether or not the rest could:
-	// a document that is broken and says off still turns its client off.
+	// a document that is broken and says off still turns its client off. Of
+	// several statuses the one that is not active counts, and one that is
+	// there and is no status counts as off: a client must not stay active
+	// because nobody can read that it is not.
 	ID         string
 	Status     Status
 	HasStatus  bool
@@ -106,6 +109,10 @@ type member struct {
 	line  int
 	from  int // the line on which the value begins, of JSON only
 	value json.RawMessage
+	// surplus is true of a member that may not be there, since it stands there
+	// a second time or cannot be read: the document has a fault for it, and it
+	// counts only as far as it speaks against the client.
+	surplus bool
 }
 
 // reader turns the members of one document into a Client.
@@ -126,6 +133,10 @@ func parseDocument(file string, number int, alone bool, raw rawDocument) Documen
 	fault := raw.fault
 	var resourceType bool
 	for _, m := range raw.members {
+		if m.surplus {
+			r.readSurplus(m)
+			continue
+		}
 		if m.name == "resourceType" {
 			resourceType = true
 		}
@@ -134,6 +145,7 @@ func parseDocument(file string, number int, alone bool, raw rawDocument) Documen
 			if fault == nil {
 				fault = problem
 			}
+			r.readSurplus(m)
 		}
 	}
 	if alone && !r.idGiven {
@@ -264,15 +276,33 @@ func ValidID(id string) bool {
 func (r *reader) readStatus(value json.RawMessage) *Fault {
 	var code string
 	if fault := readText(value, &code); fault != nil {
+		r.saysStatus(StatusOff)
 		return fault
 	}
 	for _, status := range Statuses() {
 		if code == status.String() {
-			r.doc.Status, r.doc.HasStatus = status, true
+			r.saysStatus(status)
 			return nil
 		}
 	}
+	r.saysStatus(StatusOff)
 	return &Fault{Problem: "is none of active, off, error"}
+}
+
+// saysStatus takes one of the statuses that the document has: off before error
+// before active.
+func (r *reader) saysStatus(status Status) {
+	if !r.doc.HasStatus || r.doc.Status == StatusActive || status == StatusOff {
+		r.doc.Status, r.doc.HasStatus = status, true
+	}
+}
+
+// readSurplus takes of a member that is at fault what speaks against the
+// client: a status, however its name is written.
+func (r *reader) readSurplus(m member) {
+	if strings.EqualFold(m.name, "status") {
+		r.readStatus(m.value)
+	}
 }
 
 func (r *reader) readTrustStore(m member) *Fault {

@@ -314,6 +314,14 @@ func TestTheIDOfADocument(t *testing.T) {
 	}
 }
 
+func manyMembers(count int) string {
+	var text strings.Builder
+	for i := range count {
+		fmt.Fprintf(&text, `,"_%d":1`, i)
+	}
+	return text.String()
+}
+
 func TestABrokenDocumentStillSaysItsIDAndStatus(t *testing.T) {
 	for sentence, text := range map[string]string{
 		"an unknown field":                 `{"resourceType":"ClientApplication","id":"lab","status":"off","x":1}`,
@@ -323,9 +331,31 @@ func TestABrokenDocumentStillSaysItsIDAndStatus(t *testing.T) {
 		"off and, in other letters, on":    `{"resourceType":"ClientApplication","id":"lab","status":"off","Status":"active"}`,
 		"off and, a second time, on":       `{"resourceType":"ClientApplication","id":"lab","status":"off","status":"active"}`,
 		"a syntax error behind the status": `{"resourceType":"ClientApplication","id":"lab","status":"off",,}`,
+		"on and, a second time, off":       `{"resourceType":"ClientApplication","id":"lab","status":"active","status":"off"}`,
+		"on and, in other letters, off":    `{"resourceType":"ClientApplication","id":"lab","status":"active","STATUS":"off"}`,
+		"on, in error and off":             `{"resourceType":"ClientApplication","id":"lab","status":"active","status":"off","status":"error"}`,
+		"a status in other letters":        `{"resourceType":"ClientApplication","id":"lab","status":"Off"}`,
+		"a status that is no word":         `{"resourceType":"ClientApplication","id":"lab","status":"of"}`,
+		"a status without quotes":          `{"resourceType":"ClientApplication","id":"lab","status":off}`,
+		"a status that is false":           `{"resourceType":"ClientApplication","id":"lab","status":false}`,
+		"a status that is nothing":         `{"resourceType":"ClientApplication","id":"lab","status":null}`,
+		"a status that is a list":          `{"resourceType":"ClientApplication","id":"lab","status":["active"]}`,
+		"off behind 500 members":           `{"resourceType":"ClientApplication","id":"lab"` + manyMembers(500) + `,"status":"off"}`,
+		"YAML: on and, a second time, off": "resourceType: ClientApplication\nid: lab\nstatus: active\nstatus: off\n",
+		"YAML: false":                      "resourceType: ClientApplication\nid: lab\nstatus: false\n",
+		"YAML: Off":                        "resourceType: ClientApplication\nid: lab\nstatus: Off\n",
+		"YAML: OFF":                        "resourceType: ClientApplication\nid: lab\nstatus: OFF\n",
+		"YAML: no":                         "resourceType: ClientApplication\nid: lab\nstatus: no\n",
+		"YAML: nothing":                    "resourceType: ClientApplication\nid: lab\nstatus:\n",
+		"YAML: an alias":                   "resourceType: ClientApplication\nid: lab\nname: &on active\nstatus: *on\n",
+		"YAML: a tag":                      "resourceType: ClientApplication\nid: lab\nstatus: !x active\n",
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			documents, _ := policies.ParseFile("x.json", []byte(text))
+			file := "x.json"
+			if strings.HasPrefix(sentence, "YAML") {
+				file = "x.yaml"
+			}
+			documents, _ := policies.ParseFile(file, []byte(text))
 			if len(documents) != 1 {
 				t.Fatalf("%d documents", len(documents))
 			}

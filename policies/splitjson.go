@@ -10,7 +10,15 @@ import (
 )
 
 // maxMembers bounds the members of one object that is read member by member.
+// As many again may be surplus ones.
 const maxMembers = 500
+
+func appendMember(members []member, m member) []member {
+	if len(members) >= 2*maxMembers {
+		return members
+	}
+	return append(members, m)
+}
 
 // jsonSplitter reads a text member by member. encoding/json alone would match
 // member names without regard to case and keep the last of two equal ones:
@@ -119,20 +127,32 @@ func (s *jsonSplitter) object() (members []member, fault *Fault, err error) {
 		name, _ := token.(string)
 		m := member{name: name, line: s.here()}
 		if m.value, m.from, err = s.value(); err != nil {
+			if isSyntax(err) {
+				m.surplus = true
+				members = appendMember(members, m)
+			}
 			return members, fault, err
 		}
 		switch {
 		case names[name]:
+			m.surplus = true
 			fault = &Fault{Line: m.line, Field: shownName(name), Problem: "stands twice"}
-		case len(members) == maxMembers:
+		case len(members) >= maxMembers:
+			m.surplus = true
 			fault = &Fault{Line: m.line, Problem: fmt.Sprintf("has more than %d members", maxMembers)}
-		default:
-			members = append(members, m)
 		}
+		members = appendMember(members, m)
 		names[name] = true
 	}
 	_, err = s.dec.Token() // the closing brace
 	return members, fault, err
+}
+
+// isSyntax reports an error that is no mere end of the file: `"status": off`
+// without quotes is one.
+func isSyntax(err error) bool {
+	var syntax *json.SyntaxError
+	return errors.As(err, &syntax)
 }
 
 // value reads the next value and the line on which it begins.

@@ -74,17 +74,19 @@ func yamlDocument(node *yaml.Node) rawDocument {
 			err = errors.New("is no plain field name")
 		case names[m.name]:
 			err = errors.New("stands twice")
-		case len(raw.members) == maxMembers:
+		case len(raw.members) >= maxMembers:
 			err = fmt.Errorf("is one of more than %d fields", maxMembers)
 		}
 		names[m.name] = true
 		if err != nil {
+			m.surplus = true
 			if raw.fault == nil {
 				raw.fault = &Fault{Line: key.Line, Field: shownName(m.name), Problem: err.Error()}
 			}
-			continue
 		}
-		raw.members = append(raw.members, m)
+		if key.Kind == yaml.ScalarNode {
+			raw.members = appendMember(raw.members, m)
+		}
 	}
 	return raw
 }

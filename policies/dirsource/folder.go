@@ -222,7 +222,7 @@ func parse(name string, data []byte, readErr error) *file {
 	}
 	for _, p := range parsed {
 		next.documents = append(next.documents, document{
-			id: p.ID, client: p.Client, off: p.HasStatus && p.Status == policies.StatusOff, fault: p.Fault,
+			id: p.ID, client: p.Client, off: p.HasStatus && p.Status != policies.StatusActive, fault: p.Fault,
 		})
 		next.warnings = append(next.warnings, p.Warnings...)
 	}

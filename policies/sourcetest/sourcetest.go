@@ -97,6 +97,14 @@ var cases = map[string]testCase{
 			return w.status(s, "a") == policies.StatusOff && faulty(r, "a")
 		})
 	}},
+	"a status that nobody can read turns its client off": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.start()
+		w.write("a.json", doc{ID: "a", Status: "Off", TrustStore: w.pems[0]})
+		w.until("a is off and keeps its pin", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.status(s, "a") == policies.StatusOff && w.pinned(s, 0, "a") && faulty(r, "a")
+		})
+	}},
 	"a bad document that was mended counts again": {run: func(w *world) {
 		w.write("a.json", doc{ID: "a", TrustStore: "garbage"})
 		w.start()
