@@ -182,10 +182,12 @@ func (b *Builder) hold(c *Client) {
 		if !entered[anchor.ID] {
 			entered[anchor.ID] = true
 			held.holders++
-			if binding := c.Binding(); binding.IsZero() {
-				held.unbound = append(held.unbound, c)
-			} else {
-				b.bind(boundKey(anchor.ID, binding.Key()), c)
+			for binding := range c.bindings() {
+				if binding.IsZero() {
+					held.unbound = append(held.unbound, c)
+				} else {
+					b.bind(boundKey(anchor.ID, binding.Key()), c)
+				}
 			}
 		}
 		b.setAuthority(held)
@@ -200,10 +202,12 @@ func (b *Builder) release(c *Client) {
 		if !left[anchor.ID] {
 			left[anchor.ID] = true
 			held.holders--
-			if binding := c.Binding(); binding.IsZero() {
-				held.unbound = without(held.unbound, c)
-			} else {
-				b.unbind(boundKey(anchor.ID, binding.Key()), c)
+			for binding := range c.bindings() {
+				if binding.IsZero() {
+					held.unbound = without(held.unbound, c)
+				} else {
+					b.unbind(boundKey(anchor.ID, binding.Key()), c)
+				}
 			}
 		}
 		b.setAuthority(held)

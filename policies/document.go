@@ -20,12 +20,16 @@ const MaxFileBytes = 64 << 20
 type Document struct {
 	// Client is the record, nil if the document has a fault.
 	Client *Client
+	// Remnant is what the document claims in spite of its fault, nil if it has
+	// none: see the function [Remnant].
+	Remnant *Client
 	// ID and Status are what could be read, whether or not the rest could:
 	// a document that is broken and says off still turns its client off. Of
 	// several statuses the one that is not active counts, and one that is
 	// there and is no status counts as off: a client must not stay active
 	// because nobody can read that it is not.
 	ID         string
+	OwnID      bool // the id stands in the document and is not the file's name
 	Status     Status
 	HasStatus  bool
 	Name       string // for people
@@ -122,6 +126,7 @@ type reader struct {
 	method     AuthMethod
 	binding    truststore.Binding
 	bindingSet bool
+	loose      looseEnds
 	lifetime   uint32
 	defaults   []string
 	scope      []string
@@ -156,6 +161,8 @@ func parseDocument(file string, number int, alone bool, raw rawDocument) Documen
 	}
 	if fault == nil {
 		r.doc.Client = r.client()
+	} else {
+		r.doc.Remnant = r.remnant()
 	}
 	r.doc.place(file, number, raw.line, fault)
 	return r.doc
@@ -255,7 +262,7 @@ func (r *reader) readID(value json.RawMessage) *Fault {
 	if !ValidID(id) {
 		return &Fault{Problem: "is no client id: 1 to 64 of A-Z a-z 0-9 . -"}
 	}
-	r.doc.ID = id
+	r.doc.ID, r.doc.OwnID = id, true
 	return nil
 }
 
@@ -294,14 +301,6 @@ func (r *reader) readStatus(value json.RawMessage) *Fault {
 func (r *reader) saysStatus(status Status) {
 	if !r.doc.HasStatus || r.doc.Status == StatusActive || status == StatusOff {
 		r.doc.Status, r.doc.HasStatus = status, true
-	}
-}
-
-// readSurplus takes of a member that is at fault what speaks against the
-// client: a status, however its name is written.
-func (r *reader) readSurplus(m member) {
-	if strings.EqualFold(m.name, "status") {
-		r.readStatus(m.value)
 	}
 }
 
@@ -429,17 +428,12 @@ func beyond(asked, most []string) int {
 func (r *reader) client() *Client {
 	c := &Client{id: strings.Clone(r.doc.ID), status: r.doc.Status, method: r.method, lifetime: r.lifetime}
 	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience}
+	c.more = &more // pins go there
 	for _, entry := range r.doc.TrustStore {
 		if r.method != TLSClientAuth && !c.HasPin(entry.Thumbprint) {
-			if c.pins == 0 {
-				c.pin = entry.Thumbprint
-			} else {
-				more.pins = append(more.pins, entry.Thumbprint)
-			}
-			c.pins++
-			c.more = &more // HasPin looks there
+			c.addPin(entry.Thumbprint)
 		}
-		if r.method != SelfSignedTLSClientAuth && entry.IsAnchor() && !hasAnchor(more.anchors, entry) {
+		if r.method != SelfSignedTLSClientAuth && entry.IsAnchor() && !hasAnchor(more.anchors, entry.Thumbprint) {
 			more.anchors = append(more.anchors, truststore.NewAnchor(entry))
 		}
 	}
@@ -450,8 +444,8 @@ func (r *reader) client() *Client {
 	return c
 }
 
-func hasAnchor(anchors []*truststore.Anchor, entry truststore.Entry) bool {
-	return slices.ContainsFunc(anchors, func(a *truststore.Anchor) bool { return a.Thumbprint == entry.Thumbprint })
+func hasAnchor(anchors []*truststore.Anchor, thumbprint Thumbprint) bool {
+	return slices.ContainsFunc(anchors, func(a *truststore.Anchor) bool { return a.Thumbprint == thumbprint })
 }
 
 // disabled is the record of a client whose document is broken and says off.

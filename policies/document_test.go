@@ -194,7 +194,7 @@ func TestAFaultOfWholeFiles(t *testing.T) {
 		"a number":                        {"f.json", "5", "f.json:1: not JSON: is not an object", 0},
 		"an array in an array":            {"f.json", "[[" + a + "]]", "f.json:1: not JSON: is not an object", 0},
 		"a Bundle whose entry is none":    {"f.json", `{"resourceType":"Bundle","entry":{}}`, "f.json:1: not JSON: the entry of a Bundle is not a list", 0},
-		"a Bundle with two lists":         {"f.json", `{"resourceType":"Bundle","entry":[{"resource":` + a + `}],` + "\n" + `"entry":[{"resource":` + b + `}]}`, "f.json:2: not JSON: a Bundle in which entry stands twice", 0},
+		"a Bundle with two lists":         {"f.json", `{"resourceType":"Bundle","entry":[{"resource":` + a + `}],` + "\n" + `"entry":[{"resource":` + b + `}]}`, "f.json:2: not JSON: a Bundle in which entry stands twice", 2},
 		"YAML that is none":               {"f.yaml", "a: [1\nb: 2", "f.yaml: not YAML: line 1: did not find expected ',' or ']'", 0},
 		"YAML with an alias to nothing":   {"f.yaml", "secret: *hunter2", "f.yaml: not YAML: an alias without an anchor: a value that begins with * stands in quotes", 0},
 	} {

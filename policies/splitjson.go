@@ -188,9 +188,18 @@ func isBundle(members []member) bool {
 
 // appendBundle takes entry[].resource of a FHIR Bundle (searchset, collection
 // or batch: how they came together says nothing about them).
+//
+// None of the resources is good in a Bundle with a fault.
 func appendBundle(out []rawDocument, bundle rawDocument) ([]rawDocument, error) {
 	if bundle.fault != nil {
-		return out, fmt.Errorf("a Bundle in which %s %s", cmp.Or(bundle.fault.Field, "an object"), bundle.fault.Problem)
+		before := len(out)
+		problem := fmt.Sprintf("a Bundle in which %s %s", cmp.Or(bundle.fault.Field, "an object"), bundle.fault.Problem)
+		bundle.fault = nil
+		out, _ = appendBundle(out, bundle)
+		for i := before; i < len(out); i++ {
+			out[i].fault = cmp.Or(out[i].fault, &Fault{Line: out[i].line, Problem: "it stands in " + problem})
+		}
+		return out, errors.New(problem)
 	}
 	for _, m := range bundle.members {
 		if m.name != "entry" {

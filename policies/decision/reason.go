@@ -69,7 +69,8 @@ const (
 	// ClientConflict: the request names two clients, or one that does not pin
 	// the certificate while others do.
 	ClientConflict
-	// ClientInactive: the client's status is not active.
+	// ClientInactive: the client's status is not active, or its document has a
+	// fault and never was good.
 	ClientInactive
 	// AnchorSharedUnbound: several clients trust this CA and this one binds no subject.
 	AnchorSharedUnbound

@@ -24,7 +24,7 @@ type folder struct {
 	ignored map[string]string // names that are not read, and why
 	lost    *policies.Fault   // the folder itself cannot be read
 
-	working *policies.Snapshot // every document's last good version
+	working *policies.Snapshot // every document's last good version, or what is left of it
 	good    *policies.Snapshot // the last that strict reading let out
 	claims  map[string][]claim // by client_id
 
@@ -49,10 +49,17 @@ type file struct {
 
 // document is what the index needs of one document: no text, no certificate.
 type document struct {
-	id     string
-	client *policies.Client // nil if it has a fault
+	id string
+	// record is the client's, if usable is set. Otherwise it is what the
+	// document claims in spite of its fault, or what it claimed when it could
+	// last be read; it may be nil.
+	record *policies.Client
+	usable bool
 	off    bool
-	fault  *policies.Fault
+	// nameless is a document with a fault of which the id is not to be seen. Its
+	// id is that of the file's name, or no client's.
+	nameless bool
+	fault    *policies.Fault
 }
 
 // claim says that a file has a document for a client.
@@ -220,24 +227,32 @@ func parse(name string, data []byte, readErr error) *file {
 		}
 		next.fault = fault
 	}
-	for _, p := range parsed {
-		next.documents = append(next.documents, document{
-			id: p.ID, client: p.Client, off: p.HasStatus && p.Status != policies.StatusActive, fault: p.Fault,
-		})
+	for i, p := range parsed {
+		next.documents = append(next.documents, documentOf(name, i+1, p))
 		next.warnings = append(next.warnings, p.Warnings...)
 	}
 	return next
 }
 
-// replace takes a file's new content in. Where part of it cannot be read, the
-// clients that it had and that are not seen now keep a claim without content.
+func documentOf(file string, number int, p policies.Document) document {
+	d := document{
+		id: p.ID, record: p.Client, usable: p.Client != nil, fault: p.Fault,
+		off: p.HasStatus && p.Status != policies.StatusActive,
+	}
+	if p.Fault == nil {
+		return d
+	}
+	d.record, d.nameless = p.Remnant, !p.OwnID
+	if d.id == "" && len(d.record.Pins())+len(d.record.Anchors()) > 0 {
+		d.id = fmt.Sprintf("%s#%d", file, number) // no client_id has this form
+	}
+	return d
+}
+
+// replace takes a file's new content in.
 func (f *folder) replace(name string, before, next *file, touched map[string]bool) {
-	if before != nil && next.hides() {
-		for _, old := range before.documents {
-			if old.id != "" && !next.has(old.id) {
-				next.documents = append(next.documents, document{id: old.id})
-			}
-		}
+	if before != nil {
+		next.carry(before)
 	}
 	f.forget(name, touched)
 	f.files[name] = next
@@ -272,11 +287,62 @@ func (f *file) troubled() bool {
 		slices.ContainsFunc(f.documents, func(d document) bool { return d.fault != nil })
 }
 
+// carry takes over the clients that the file had before and that are not seen
+// now, if part of it cannot be read: they keep what they claimed. So do those
+// that are seen in part only.
+func (f *file) carry(before *file) {
+	if !f.hides() {
+		return
+	}
+	var carried []document
+	for _, old := range before.documents {
+		switch {
+		case old.id == "":
+		case !f.has(old.id):
+			carried = append(carried, document{id: old.id, record: old.record, off: old.off})
+		case f.fault != nil && old.record != nil:
+			f.addClaims(old)
+		}
+	}
+	if len(carried) == 0 {
+		return
+	}
+	// A document without an id is one of them. Which one shows if there is one.
+	nameless := f.takeNameless(before)
+	if len(carried) == 1 && len(nameless) == 1 {
+		carried[0].off = carried[0].off || nameless[0].off
+	}
+	f.documents = append(f.documents, carried...)
+}
+
+// addClaims has the documents of the id, where they are broken, claim besides
+// what an older one did.
+func (f *file) addClaims(old document) {
+	for i := range f.documents {
+		if d := &f.documents[i]; d.id == old.id && d.fault != nil {
+			d.record = policies.Remnant(d.id, d.off, d.record, old.record)
+		}
+	}
+}
+
+// takeNameless has the documents without an id, except those that the file's
+// name gave an id before, claim nothing, and returns what they were.
+func (f *file) takeNameless(before *file) []document {
+	var nameless []document
+	for i := range f.documents {
+		d := &f.documents[i]
+		if !d.nameless || d.id != "" && before.has(d.id) {
+			continue
+		}
+		nameless = append(nameless, *d)
+		d.id, d.record = "", nil
+	}
+	return nameless
+}
+
 // hides reports whether the file may hold documents whose id cannot be seen.
 func (f *file) hides() bool {
-	return f.fault != nil || slices.ContainsFunc(f.documents, func(d document) bool {
-		return d.fault != nil && !policies.ValidID(d.id)
-	})
+	return f.fault != nil || slices.ContainsFunc(f.documents, func(d document) bool { return d.nameless })
 }
 
 func (f *file) has(id string) bool {
@@ -311,15 +377,35 @@ func (f *folder) reconcile(touched map[string]bool) {
 		switch {
 		case len(claims) == 0:
 			builder.Remove(id)
-		case len(claims) == 1 && claims[0].client != nil:
+		case len(claims) == 1 && claims[0].usable:
 			// Kept as it was put, so that putting it again is putting the same.
-			claims[0].client = builder.Put(claims[0].client)
-		case slices.ContainsFunc(claims, func(c claim) bool { return c.off }):
-			builder.TurnOff(id)
+			claims[0].record = builder.Put(claims[0].record)
+		default:
+			f.degrade(builder, id, claims)
 		}
 	}
 	f.working = builder.Snapshot()
 	f.stale = true
+}
+
+// degrade is about a client whose documents cannot be used. Its last good
+// version stays. If it has none, nobody is let in as it, and its certificates
+// are kept from being taken for those of others.
+func (f *folder) degrade(builder *policies.Builder, id string, claims []claim) {
+	off := slices.ContainsFunc(claims, func(c claim) bool { return c.off })
+	if current := f.working.Client(id); current != nil && !current.IsRemnant() {
+		if off {
+			builder.TurnOff(id)
+		}
+		return
+	}
+	var records []*policies.Client
+	for _, c := range claims {
+		if c.record != nil {
+			records = append(records, c.record)
+		}
+	}
+	builder.Put(policies.Remnant(id, off, records...))
 }
 
 // changed reports whether result would return something new.

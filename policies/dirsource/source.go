@@ -4,8 +4,10 @@
 // It reads files named .json, .yaml and .yml that do not begin with a dot, and
 // no subfolders. What it cannot read never takes a client away: a bad document
 // keeps its client's last good version, unless it says that the client is off,
-// and a folder that cannot be read keeps all of them. A file that is gone
-// removes its clients.
+// and a folder that cannot be read keeps all of them. Where there is no good
+// version yet, a bad document lets nobody in, but the certificates in it are
+// kept from being taken for another client's. A file that is gone removes its
+// clients.
 package dirsource
 
 import (

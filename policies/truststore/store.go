@@ -87,6 +87,25 @@ func Parse(text []byte) ([]Entry, error) {
 	}
 }
 
+// Salvage returns the certificates that can be read out of a text that Parse may
+// refuse. Nobody may be let in by them: they only show whose certificates they
+// are while nobody knows what the store is to be.
+func Salvage(text []byte) []Entry {
+	rest := text[:min(len(text), MaxStoreBytes)]
+	var entries []Entry
+	for len(entries) < MaxStoreCertificates {
+		block, after := pem.Decode(rest)
+		if block == nil {
+			return entries
+		}
+		rest = after
+		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
+			entries = append(entries, Entry{Block: len(entries) + 1, Certificate: certificate, Thumbprint: sha256.Sum256(block.Bytes)})
+		}
+	}
+	return entries
+}
+
 var (
 	pemBegin = []byte("-----BEGIN ")
 	pemDash  = []byte("-----")
