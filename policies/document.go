@@ -76,7 +76,9 @@ func (f *Fault) Error() string {
 //
 // Each document is read for itself: the fault of one does not touch the
 // others. The error says that the file as such cannot be split into documents,
-// and the documents before the place are returned with it.
+// and the documents before the place are returned with it. A file that holds
+// none, and a YAML file whose last line does not end, are such faults: a write
+// may have been broken off.
 func ParseFile(name string, data []byte) ([]Document, error) {
 	if len(data) > MaxFileBytes {
 		return nil, &Fault{File: name, Problem: fmt.Sprintf("the file has more than %d bytes", MaxFileBytes)}
@@ -90,6 +92,9 @@ func ParseFile(name string, data []byte) ([]Document, error) {
 		raws, err = splitYAML(name, data)
 	default:
 		return nil, &Fault{File: name, Problem: "documents are files named .json, .yaml or .yml"}
+	}
+	if err == nil && len(raws) == 0 {
+		err = &Fault{File: name, Problem: "holds no document: to remove its clients, remove the file"}
 	}
 	documents := make([]Document, len(raws))
 	for i, raw := range raws {
@@ -111,7 +116,7 @@ type rawDocument struct {
 type member struct {
 	name  string
 	line  int
-	from  int // the line on which the value begins, of JSON only
+	from  int // the line on which the value begins
 	value json.RawMessage
 	// surplus is true of a member that may not be there, since it stands there
 	// a second time or cannot be read: the document has a fault for it, and it

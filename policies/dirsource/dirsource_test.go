@@ -149,6 +149,26 @@ func TestADocumentThatLosesItsIDStaysTheClientsThatItWas(t *testing.T) {
 	})
 }
 
+func TestAnIDThatIsCutShortIsNoOtherClients(t *testing.T) {
+	dir := t.TempDir()
+	name, store := filepath.Join(dir, "file.yaml"), pem(t)
+	whole := "resourceType: ClientApplication\ncertificateTrustStore: |\n  " + strings.ReplaceAll(strings.TrimSpace(store), "\n", "\n  ") + "\nstatus: active\nid: partner\n"
+	write(t, filepath.Join(dir, "part.json"), document("part", "active", pem(t)))
+	write(t, name, whole)
+	updates := run(t, dirsource.Config{Dir: dir})
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return s.Len() == 2 })
+	write(t, name, strings.TrimSuffix(whole, "ner\n"))
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool {
+		partner, part := s.Client("partner"), s.Client("part")
+		return len(r.Faults) == 2 && s.Len() == 2 && status(s, "part") == "active" && status(s, "partner") == "active" &&
+			len(s.PinnedBy(partner.Pins()[0])) == 1 && len(s.PinnedBy(part.Pins()[0])) == 1
+	})
+	write(t, name, strings.TrimSuffix(strings.Replace(whole, "active", "off", 1), "ner\n"))
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool {
+		return status(s, "part") == "active" && status(s, "partner") == "off"
+	})
+}
+
 func TestFolderThatDisappearsKeepsItsClients(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "clients")
 	if err := os.Mkdir(dir, 0o755); err != nil {

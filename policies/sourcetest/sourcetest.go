@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,34 @@ var cases = map[string]testCase{
 		w.until("a is as it was and a fault shows", func(s *policies.Snapshot, r policies.Report) bool {
 			return w.pinned(s, 0, "a") && len(r.Faults) > 0
 		})
+	}},
+	"a text that holds no document keeps its clients": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.write("b.json", doc{ID: "b", Status: "off", TrustStore: w.pems[1]})
+		w.Write(w.t, "c.yaml", yamlOf("c", w.pems[2]))
+		w.start()
+		w.Write(w.t, "a.json", "")
+		w.Write(w.t, "b.json", "\n")
+		w.Write(w.t, "c.yaml", "# nothing\n")
+		w.until("they are as they were and each is a fault", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.lets(s, "a") && w.pinned(s, 0, "a") && w.holds(s, 1, "b") && w.lets(s, "c") && w.pinned(s, 2, "c") && len(r.Faults) == 3
+		})
+		w.Remove(w.t, "b.json")
+		w.until("b is gone", func(s *policies.Snapshot, r policies.Report) bool { return w.pinned(s, 1) && len(r.Faults) == 2 })
+	}},
+	"a YAML text that is broken off keeps its client": {run: func(w *world) {
+		w.Write(w.t, "a.yaml", yamlOf("a", w.pems[0]))
+		w.start()
+		w.Write(w.t, "a.yaml", yamlOf("a", w.pems[1])+"name: Wh")
+		w.until("a is as it was and a fault shows", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.lets(s, "a") && w.pinned(s, 0, "a") && w.pinned(s, 1) && len(r.Faults) > 0
+		})
+		w.Write(w.t, "a.yaml", yamlOf("a", w.pems[1])+"name: Whole\n")
+		w.until("a is as it is now", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.lets(s, "a") && w.pinned(s, 1, "a") && len(r.Faults) == 0
+		})
+		w.Write(w.t, "a.yaml", yamlOf("a", w.pems[1])+"status: off")
+		w.until("off counts all the same", func(s *policies.Snapshot, r policies.Report) bool { return w.holds(s, 1, "a") && len(r.Faults) > 0 })
 	}},
 	"a bad document that says off turns its client off": {run: func(w *world) {
 		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
@@ -210,6 +239,12 @@ type doc struct {
 	Status       string `json:"status,omitempty"`
 	TrustStore   string `json:"certificateTrustStore,omitempty"`
 	Mode         string `json:"mode,omitempty"`
+}
+
+// yamlOf is a whole document of one client that ends with its id.
+func yamlOf(id, pem string) string {
+	return "resourceType: ClientApplication\ncertificateTrustStore: |\n  " +
+		strings.ReplaceAll(strings.TrimSpace(pem), "\n", "\n  ") + "\nid: " + id + "\n"
 }
 
 // world is one running source and the last that it published.
