@@ -59,9 +59,9 @@ func advice(reason decision.Reason) string {
 	case decision.ClientAmbiguous:
 		return "Take the certificate out of all but one client's trust store, or bind each client of the CA to its own subject with tlsClientAuth."
 	case decision.ClientConflict:
-		return "Have the request name one client: the route, the client_id and the token must agree."
+		return "Have the request name one client, the one that pins the certificate: the route, the client_id and the token must agree."
 	case decision.ClientInactive:
-		return "Set the client's status to active, if it is to have access again."
+		return "Set the client's status to active, if it is to have access again, or mend the fault of its document that certbearer clients check names."
 	case decision.AnchorSharedUnbound:
 		return "Bind each client that trusts this CA to its subject with tlsClientAuth, or pin the certificate."
 

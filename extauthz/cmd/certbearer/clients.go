@@ -84,7 +84,7 @@ func (l clientsListCommand) Run(c *console) error {
 		return l.inArgument(err)
 	}
 	if len(report.Faults) > 0 {
-		fmt.Fprintf(c.stderr, "certbearer: %s in client documents, so some may be missing here: certbearer clients check names them\n", counted(len(report.Faults), "fault"))
+		fmt.Fprintf(c.stderr, "certbearer: %s in client documents, so some clients here let nobody in, or are missing: certbearer clients check names them\n", counted(len(report.Faults), "fault"))
 	}
 	listed, err := listClients(source.Dir, snapshot)
 	if err != nil {
