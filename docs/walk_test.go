@@ -31,7 +31,7 @@ const walkPatience = 2 * time.Minute
 // and that names the certificate made on the way.
 func TestTheWayToTheFirstTokenInTheREADME(t *testing.T) {
 	binary := envoyBinary(t)
-	for _, tool := range []string{"bash", "openssl", "curl", "python3"} {
+	for _, tool := range []string{"bash", "openssl", "curl", "awk", "python3"} {
 		if _, err := exec.LookPath(tool); err != nil && os.Getenv("CI") == "" {
 			t.Skipf("left out: there is no %s", tool)
 		}

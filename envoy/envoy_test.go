@@ -66,6 +66,9 @@ func configurations() map[string]envoy.Params {
 			p.AccessLog = ""
 			p.HTTP = envoy.Endpoint{}
 		}),
+		"front": with(func(p *envoy.Params) {
+			p.Front = &envoy.Front{TrustedCA: "ca.crt", SANs: []string{"spiffe://mesh/edge", "dns:edge.internal", "edge.example"}}
+		}),
 		"routes": with(func(p *envoy.Params) {
 			p.Routes = routes()
 			p.AdminListen = "127.0.0.1:0"
@@ -189,6 +192,9 @@ func place(t *testing.T, p envoy.Params) string {
 		if *path != "" {
 			*path = at(*path)
 		}
+	}
+	if p.Front != nil {
+		p.Front = &envoy.Front{TrustedCA: at(p.Front.TrustedCA), SANs: p.Front.SANs}
 	}
 	p.ExtAuthz.TLS, p.HTTP.TLS = placedTLS(p.ExtAuthz.TLS, at), placedTLS(p.HTTP.TLS, at)
 	if p.AccessLog != "" && p.AccessLog != "/dev/stdout" {

@@ -85,6 +85,9 @@ func connectionManager(p Params, name string, routes *routev3.RouteConfiguration
 		m.UpgradeConfigs = []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}}
 	}
 	distrust(m)
+	if p.Front != nil {
+		m.ForwardClientCertDetails = hcmv3.HttpConnectionManager_APPEND_FORWARD
+	}
 	bound(m)
 	return m
 }

@@ -37,6 +37,10 @@ type Params struct {
 	TrustedCA string
 	// ClientCertificate is [Optional] when empty.
 	ClientCertificate ClientCertificate
+	// Front, when set, is the proxy in front of this one. Only it gets in, by a
+	// certificate that Envoy verifies, and x-forwarded-client-cert is appended to
+	// instead of written anew. ClientCertificate and TrustedCA then say nothing.
+	Front *Front
 
 	// ExtAuthz is certbearer's gRPC endpoint, Timeout the longest a check may take
 	// (0: [DefaultTimeout]).
@@ -70,6 +74,16 @@ const (
 	// Required ends it with a TLS alert.
 	Required ClientCertificate = "required"
 )
+
+// Front is who may hand on certificates of its own callers: whoever gets in can
+// write any element of x-forwarded-client-cert but the last.
+type Front struct {
+	// TrustedCA is the PEM file of the CAs that its certificate comes from.
+	TrustedCA string
+	// SANs are the exact names of which its certificate has one: URIs, or DNS names
+	// with or without "dns:" in front.
+	SANs []string
+}
 
 // Endpoint is where certbearer listens.
 type Endpoint struct {

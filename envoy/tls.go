@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"path/filepath"
+	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -45,9 +46,23 @@ func cipherSuites() []string {
 // leaves the judgement to certbearer. Each part is needed: without a trusted CA
 // Envoy never asks; without suppress_client_ca_list clients that obey the list
 // send nothing.
+//
+// Behind another proxy it is that proxy's certificate, and the one judgement that
+// is Envoy's: certbearer never sees who wrote the elements before the last.
 func downstreamTLS(p Params) *tlsv3.DownstreamTlsContext {
+	validation := &tlsv3.CertificateValidationContext{
+		TrustedCa:              file(p.trustedCA()),
+		TrustChainVerification: tlsv3.CertificateValidationContext_ACCEPT_UNTRUSTED,
+		SuppressClientCaList:   true,
+	}
+	if p.Front != nil {
+		validation = &tlsv3.CertificateValidationContext{TrustedCa: file(p.Front.TrustedCA)}
+		for _, name := range p.Front.SANs {
+			validation.MatchTypedSubjectAltNames = append(validation.MatchTypedSubjectAltNames, callerMatcher(name))
+		}
+	}
 	return &tlsv3.DownstreamTlsContext{
-		RequireClientCertificate: wrapperspb.Bool(p.ClientCertificate == Required),
+		RequireClientCertificate: wrapperspb.Bool(p.ClientCertificate == Required || p.Front != nil),
 		CommonTlsContext: &tlsv3.CommonTlsContext{
 			TlsParams: &tlsv3.TlsParameters{
 				TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2,
@@ -57,13 +72,7 @@ func downstreamTLS(p Params) *tlsv3.DownstreamTlsContext {
 			},
 			AlpnProtocols:                  []string{"h2", "http/1.1"},
 			TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{secretRef(p, serverSecret)},
-			ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{
-				ValidationContext: &tlsv3.CertificateValidationContext{
-					TrustedCa:              file(p.trustedCA()),
-					TrustChainVerification: tlsv3.CertificateValidationContext_ACCEPT_UNTRUSTED,
-					SuppressClientCaList:   true,
-				},
-			},
+			ValidationContextType:          &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: validation},
 		},
 	}
 }
@@ -109,6 +118,14 @@ func upstreamTLS(u Upstream) *tlsv3.UpstreamTlsContext {
 			ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: validation},
 		},
 	}
+}
+
+// callerMatcher matches a URI by its "://", and anything else as a DNS name.
+func callerMatcher(name string) *tlsv3.SubjectAltNameMatcher {
+	if strings.Contains(name, "://") {
+		return sanMatcher(tlsv3.SubjectAltNameMatcher_URI, name)
+	}
+	return sanMatcher(tlsv3.SubjectAltNameMatcher_DNS, strings.TrimPrefix(name, "dns:"))
 }
 
 func sanMatcher(kind tlsv3.SubjectAltNameMatcher_SanType, value string) *tlsv3.SubjectAltNameMatcher {

@@ -39,6 +39,7 @@ func (p Params) Validate() error {
 	if p.ClientCertificate != "" && p.ClientCertificate != Optional && p.ClientCertificate != Required {
 		f.add("ClientCertificate", "must be %q or %q", Optional, Required)
 	}
+	f.front(p.Front)
 	f.endpoint("ExtAuthz", p.ExtAuthz)
 	if p.Timeout < 0 || p.Timeout > maxTimeout {
 		f.add("Timeout", "must be between 0 and %v", maxTimeout)
@@ -85,6 +86,22 @@ func (f *faults) listen(p Params) {
 	}
 	if !admin.local() {
 		f.add("AdminListen", "must be a loopback address: whoever reaches it may read and stop Envoy")
+	}
+}
+
+func (f *faults) front(front *Front) {
+	if front == nil {
+		return
+	}
+	f.path("Front.TrustedCA", front.TrustedCA)
+	// Without a name whoever has a certificate of that CA could name any client.
+	if len(front.SANs) == 0 {
+		f.add("Front.SANs", "needs at least one")
+	}
+	for i, name := range front.SANs {
+		if name == "" || checkText(name) != nil {
+			f.add(fmt.Sprintf("Front.SANs[%d]", i), "must be 1 to %d bytes without control characters", maxText)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ type ask struct {
 	path   string // as it is to stand in the request
 	host   string
 	header http.Header
+	body   string
 	as     *tls.Certificate
 	http2  bool
 }
@@ -54,7 +55,7 @@ func (g *gate) try(a ask) (answer, error) {
 		return http.ErrUseLastResponse
 	}}
 	defer client.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(context.Background(), orElse(a.method, http.MethodGet), g.url(orElse(a.path, "/hello")), nil)
+	request, err := http.NewRequestWithContext(context.Background(), orElse(a.method, http.MethodGet), g.url(orElse(a.path, "/hello")), strings.NewReader(a.body))
 	if err != nil {
 		return answer{}, err
 	}

@@ -77,7 +77,7 @@ func TestAListedCallerIsBelievedOverTCP(t *testing.T) {
 // Envoy's.
 func (w *world) listensAt(t *testing.T, address string) {
 	t.Helper()
-	editSettings(t, w.config, settings{"listen": map[string]any{"grpc": address}})
+	editSettings(t, w.config, settings{"envoy": map[string]any{"grpcAddress": address}})
 }
 
 // Whoever may ask certbearer can have any client's token, for certificates are

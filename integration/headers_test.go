@@ -134,7 +134,7 @@ func TestACallerCannotRerouteItsRequestByAHeader(t *testing.T) {
 func TestACallersOwnAuthorizationReachesNobody(t *testing.T) {
 	realEnvoy(t)
 	clients, known, unknown := partner(t)
-	g := open(t, plan{settings: headerRoutes, clients: clients}).envoy()
+	g := open(t, plan{settings: "inboundAuthorization: reject" + headerRoutes, clients: clients}).envoy()
 	refused := want{status: 401, reason: "authorization_refused", oauth: "invalid_token"}
 	for sentence, c := range map[string]struct {
 		path string

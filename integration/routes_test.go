@@ -65,7 +65,7 @@ func routedCases(lab, other *tls.Certificate) map[string]routed {
 		"OPTIONS without the method asked for is none": {ask: ask{path: "/rest", method: http.MethodOptions, header: http.Header{"Origin": {"https://app.example"}}}, want: unauthenticated("certificate_missing")},
 		"a GET with its headers is no preflight":       {ask: ask{path: "/rest", header: preflight}, want: unauthenticated("certificate_missing")},
 		"a route may be one client's":                  {ask: ask{path: "/lab", as: lab}, want: of("lab", "lab-only"), audience: "https://api.example", scope: "lab.read"},
-		"and then is no other's":                       {ask: ask{path: "/lab", as: other}, want: unauthenticated("certificate_not_pinned")},
+		"and then is no other's":                       {ask: ask{path: "/lab", as: other}, want: unauthenticated("client_conflict")},
 		"a route may have an audience and scopes":      {ask: ask{path: "/billing", as: lab}, want: of("lab", "billing"), audience: "https://billing.example", scope: "billing.read"},
 		"that not every client may have":               {ask: ask{path: "/billing", as: other}, want: refused(403, "access_denied", "audience_not_allowed")},
 		"a route may be a host's":                      {ask: ask{path: "/lab-of-the-tenant", host: "a.tenant.example:8443", as: other}, want: refused(403, "access_denied", "audience_not_allowed")},

@@ -26,7 +26,7 @@ func TestTheOperatorLearnsWhyAndNobodyATokenOrASecret(t *testing.T) {
 		{ask{as: known, path: "/hello?token=" + forgedToken}, admitted("partner")},
 		{ask{as: known}, admitted("partner")},
 		{ask{as: unknown}, unauthenticated("client_unknown")},
-		{ask{as: known, header: secret}, want{status: 401, reason: "authorization_refused", oauth: "invalid_token"}},
+		{ask{as: known, header: secret}, want{status: 401, reason: "token_malformed", oauth: "invalid_token"}},
 		{ask{}, unauthenticated("certificate_missing")},
 	}
 	counted, expected := map[string]float64{}, map[string]logged{}

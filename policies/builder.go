@@ -50,15 +50,24 @@ func (b *Builder) Snapshot() *Snapshot {
 	return &b.next
 }
 
-// Put adds a client or replaces the one with its id. It takes the record over.
-func (b *Builder) Put(c *Client) {
+// Put adds a client or replaces the one with its id. It returns the record that
+// the Snapshot has: c itself, or, where others hold CAs of c already, a copy
+// that shares the certificates with them. c is never written to: a Snapshot
+// that was published may have it. To put the client again, put what Put
+// returned, so that its record stays the same one.
+func (b *Builder) Put(c *Client) *Client {
+	if current, found := b.clients.get(c.id); found && current == c {
+		return c
+	}
 	b.Remove(c.id)
+	c = b.share(c)
 	b.clients.set(c.id, c)
 	b.next.byStatus[c.status]++
 	for _, thumbprint := range c.Pins() {
 		b.pin(thumbprint, c)
 	}
 	b.hold(c)
+	return c
 }
 
 // TurnOff makes the client's status off and keeps the rest, so that its
@@ -124,29 +133,64 @@ func without(all []*Client, c *Client) []*Client {
 	return slices.DeleteFunc(slices.Clone(all), func(other *Client) bool { return other == c })
 }
 
-// hold enters the client with each CA that it trusts, and has its record share
-// the CA's certificate with the records of others.
+// share returns a record that has the CAs' certificates in common with the
+// records of others.
+func (b *Builder) share(c *Client) *Client {
+	anchors := c.extra().anchors
+	var shared []*truststore.Anchor // a copy, once one differs
+	for i, anchor := range anchors {
+		common := b.common(anchor)
+		if common == anchor {
+			continue
+		}
+		if shared == nil {
+			shared = slices.Clone(anchors)
+		}
+		shared[i] = common
+	}
+	if shared == nil {
+		return c
+	}
+	more := *c.more
+	more.anchors = shared
+	out := *c
+	out.more = &more
+	return &out
+}
+
+// common returns the anchor that the Snapshot has for a certificate, or the
+// given one if it has none.
+func (b *Builder) common(anchor *truststore.Anchor) *truststore.Anchor {
+	held, found := b.authority.get(anchor.ID)
+	if !found {
+		return anchor
+	}
+	for _, known := range held.anchors {
+		if known.Thumbprint == anchor.Thumbprint {
+			return known.Anchor
+		}
+	}
+	return anchor
+}
+
+// hold enters the client with each CA that it trusts.
 func (b *Builder) hold(c *Client) {
 	entered := make(map[[32]byte]bool)
-	anchors := slices.Clone(c.extra().anchors)
-	for i, anchor := range anchors {
+	for _, anchor := range c.extra().anchors {
 		held := b.held(anchor)
-		anchors[i] = held.take(anchor)
+		held.take(anchor)
 		if !entered[anchor.ID] {
 			entered[anchor.ID] = true
 			held.holders++
-			if binding := c.Binding(); binding.IsZero() {
-				held.unbound = append(held.unbound, c)
-			} else {
-				b.bind(boundKey(anchor.ID, binding.Key()), c)
+			for binding := range c.bindings() {
+				if binding.IsZero() {
+					held.unbound = append(held.unbound, c)
+				} else {
+					b.bind(boundKey(anchor.ID, binding.Key()), c)
+				}
 			}
 		}
 		b.setAuthority(held)
-	}
-	if len(anchors) > 0 {
-		more := *c.more
-		more.anchors = anchors
-		c.more = &more
 	}
 }
 
@@ -158,10 +202,12 @@ func (b *Builder) release(c *Client) {
 		if !left[anchor.ID] {
 			left[anchor.ID] = true
 			held.holders--
-			if binding := c.Binding(); binding.IsZero() {
-				held.unbound = without(held.unbound, c)
-			} else {
-				b.unbind(boundKey(anchor.ID, binding.Key()), c)
+			for binding := range c.bindings() {
+				if binding.IsZero() {
+					held.unbound = without(held.unbound, c)
+				} else {
+					b.unbind(boundKey(anchor.ID, binding.Key()), c)
+				}
 			}
 		}
 		b.setAuthority(held)
@@ -229,17 +275,15 @@ func (b *Builder) ownedNames(name [32]byte) [][32]byte {
 	return slices.Clone(ids)
 }
 
-// take counts one more client for the certificate and returns the one that all
-// share.
-func (a *authority) take(anchor *truststore.Anchor) *truststore.Anchor {
+// take counts one more client for the certificate.
+func (a *authority) take(anchor *truststore.Anchor) {
 	for i := range a.anchors {
 		if a.anchors[i].Thumbprint == anchor.Thumbprint {
 			a.anchors[i].clients++
-			return a.anchors[i].Anchor
+			return
 		}
 	}
 	a.anchors = append(a.anchors, heldAnchor{Anchor: anchor, clients: 1})
-	return anchor
 }
 
 func (a *authority) drop(anchor *truststore.Anchor) {

@@ -184,6 +184,39 @@ func TestReadersOfASnapshotAndTheBuilderOfTheNextDoNotMeet(t *testing.T) {
 	}
 }
 
+func TestPuttingAClientAgainLeavesItsPublishedRecordAlone(t *testing.T) {
+	root := selfSigned(t, ca("root"))
+	trusting := fields{"certificateTrustStore": store(root)}
+	b := policies.Empty(policies.Options{}).Edit()
+	record := b.Put(client(t, "a", trusting))
+	published := b.Snapshot()
+	var readers sync.WaitGroup
+	readers.Go(func() {
+		for range 1000 {
+			if len(published.Client("a").Anchors()) != 1 {
+				t.Error("the record lost its CA")
+			}
+		}
+	})
+	before := published.Client("a").Anchors()[0]
+	for range 100 {
+		again := published.Edit()
+		if again.Put(record) != record || again.Snapshot().Client("a") != record {
+			t.Fatal("the client that was put again has another record")
+		}
+		// Where another client's certificate of the CA was there first.
+		other := policies.Empty(policies.Options{}).Edit()
+		other.Put(client(t, "b", trusting))
+		if copied := other.Put(record); copied.Anchors()[0] != other.Snapshot().Client("b").Anchors()[0] {
+			t.Fatal("two clients of one CA do not share its certificate")
+		}
+	}
+	readers.Wait()
+	if published.Client("a") != record || record.Anchors()[0] != before {
+		t.Error("the published record was written to")
+	}
+}
+
 func TestAllAndSortedListEveryClientOnce(t *testing.T) {
 	all := clients{"b": {}, "a": {"status": "off"}, "c": {}}
 	s := snapshotOf(t, all)

@@ -71,8 +71,8 @@ type Thumbprint = [sha256.Size]byte
 // same exactly if their pointers are.
 type Client struct {
 	id     string
-	pin    Thumbprint // the first one, if pins is not 0
-	pins   uint16
+	pin    Thumbprint // the first one, if there is one
+	pinned bool
 	status Status
 	method AuthMethod
 	// otherGrants is set where grantType lists grants, and not client_credentials.
@@ -86,6 +86,8 @@ type clientExtra struct {
 	pins         []Thumbprint // after the first
 	anchors      []*truststore.Anchor
 	binding      truststore.Binding
+	alsoBound    []truststore.Binding // of a remnant, see there
+	remnant      bool
 	defaultScope []string
 	scope        []string
 	audience     []string
@@ -113,12 +115,15 @@ func (c *Client) AuthMethod() AuthMethod { return c.method }
 // Binding returns the subject that certificates accepted by chain must have.
 func (c *Client) Binding() truststore.Binding { return c.extra().binding }
 
+// IsRemnant reports whether the record is one of [Remnant].
+func (c *Client) IsRemnant() bool { return c.extra().remnant }
+
 // Anchors returns the CAs that may issue the client's certificates.
 func (c *Client) Anchors() []*truststore.Anchor { return slices.Clone(c.extra().anchors) }
 
 // Pins returns the thumbprints of the certificates that are accepted as such.
 func (c *Client) Pins() []Thumbprint {
-	if c.pins == 0 {
+	if !c.pinned {
 		return nil
 	}
 	return append([]Thumbprint{c.pin}, c.extra().pins...)
@@ -126,7 +131,7 @@ func (c *Client) Pins() []Thumbprint {
 
 // HasPin reports whether exactly this certificate is pinned.
 func (c *Client) HasPin(thumbprint Thumbprint) bool {
-	return c.pins > 0 && (c.pin == thumbprint || slices.Contains(c.extra().pins, thumbprint))
+	return c.pinned && (c.pin == thumbprint || slices.Contains(c.extra().pins, thumbprint))
 }
 
 // DefaultScope returns the scopes granted when none is asked for.

@@ -20,9 +20,16 @@ const MaxFileBytes = 64 << 20
 type Document struct {
 	// Client is the record, nil if the document has a fault.
 	Client *Client
+	// Remnant is what the document claims in spite of its fault, nil if it has
+	// none: see the function [Remnant].
+	Remnant *Client
 	// ID and Status are what could be read, whether or not the rest could:
-	// a document that is broken and says off still turns its client off.
+	// a document that is broken and says off still turns its client off. Of
+	// several statuses the one that is not active counts, and one that is
+	// there and is no status counts as off: a client must not stay active
+	// because nobody can read that it is not.
 	ID         string
+	OwnID      bool // the id stands in the document and is not the file's name
 	Status     Status
 	HasStatus  bool
 	Name       string // for people
@@ -69,7 +76,9 @@ func (f *Fault) Error() string {
 //
 // Each document is read for itself: the fault of one does not touch the
 // others. The error says that the file as such cannot be split into documents,
-// and the documents before the place are returned with it.
+// and the documents before the place are returned with it. A file that holds
+// none, and a YAML file whose last line does not end, are such faults: a write
+// may have been broken off.
 func ParseFile(name string, data []byte) ([]Document, error) {
 	if len(data) > MaxFileBytes {
 		return nil, &Fault{File: name, Problem: fmt.Sprintf("the file has more than %d bytes", MaxFileBytes)}
@@ -83,6 +92,9 @@ func ParseFile(name string, data []byte) ([]Document, error) {
 		raws, err = splitYAML(name, data)
 	default:
 		return nil, &Fault{File: name, Problem: "documents are files named .json, .yaml or .yml"}
+	}
+	if err == nil && len(raws) == 0 {
+		err = &Fault{File: name, Problem: "holds no document: to remove its clients, remove the file"}
 	}
 	documents := make([]Document, len(raws))
 	for i, raw := range raws {
@@ -104,8 +116,12 @@ type rawDocument struct {
 type member struct {
 	name  string
 	line  int
-	from  int // the line on which the value begins, of JSON only
+	from  int // the line on which the value begins
 	value json.RawMessage
+	// surplus is true of a member that may not be there, since it stands there
+	// a second time or cannot be read: the document has a fault for it, and it
+	// counts only as far as it speaks against the client.
+	surplus bool
 }
 
 // reader turns the members of one document into a Client.
@@ -115,6 +131,7 @@ type reader struct {
 	method      AuthMethod
 	binding     truststore.Binding
 	bindingSet  bool
+	loose       looseEnds
 	lifetime    uint32
 	defaults    []string
 	scope       []string
@@ -128,6 +145,10 @@ func parseDocument(file string, number int, alone bool, raw rawDocument) Documen
 	fault := raw.fault
 	var resourceType bool
 	for _, m := range raw.members {
+		if m.surplus {
+			r.readSurplus(m)
+			continue
+		}
 		if m.name == "resourceType" {
 			resourceType = true
 		}
@@ -136,6 +157,7 @@ func parseDocument(file string, number int, alone bool, raw rawDocument) Documen
 			if fault == nil {
 				fault = problem
 			}
+			r.readSurplus(m)
 		}
 	}
 	if alone && !r.idGiven {
@@ -146,6 +168,8 @@ func parseDocument(file string, number int, alone bool, raw rawDocument) Documen
 	}
 	if fault == nil {
 		r.doc.Client = r.client()
+	} else {
+		r.doc.Remnant = r.remnant()
 	}
 	r.doc.place(file, number, raw.line, fault)
 	return r.doc
@@ -249,7 +273,7 @@ func (r *reader) readID(value json.RawMessage) *Fault {
 	if !ValidID(id) {
 		return &Fault{Problem: "is no client id: 1 to 64 of A-Z a-z 0-9 . -"}
 	}
-	r.doc.ID = id
+	r.doc.ID, r.doc.OwnID = id, true
 	return nil
 }
 
@@ -270,15 +294,25 @@ func ValidID(id string) bool {
 func (r *reader) readStatus(value json.RawMessage) *Fault {
 	var code string
 	if fault := readText(value, &code); fault != nil {
+		r.saysStatus(StatusOff)
 		return fault
 	}
 	for _, status := range Statuses() {
 		if code == status.String() {
-			r.doc.Status, r.doc.HasStatus = status, true
+			r.saysStatus(status)
 			return nil
 		}
 	}
+	r.saysStatus(StatusOff)
 	return &Fault{Problem: "is none of active, off, error"}
+}
+
+// saysStatus takes one of the statuses that the document has: off before error
+// before active.
+func (r *reader) saysStatus(status Status) {
+	if !r.doc.HasStatus || r.doc.Status == StatusActive || status == StatusOff {
+		r.doc.Status, r.doc.HasStatus = status, true
+	}
 }
 
 func (r *reader) readTrustStore(m member) *Fault {
@@ -406,17 +440,12 @@ func (r *reader) client() *Client {
 	c := &Client{id: strings.Clone(r.doc.ID), status: r.doc.Status, method: r.method, lifetime: r.lifetime}
 	c.otherGrants = len(r.grants) > 0 && !slices.Contains(r.grants, "client_credentials")
 	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects}
+	c.more = &more // pins go there
 	for _, entry := range r.doc.TrustStore {
 		if r.method != TLSClientAuth && !c.HasPin(entry.Thumbprint) {
-			if c.pins == 0 {
-				c.pin = entry.Thumbprint
-			} else {
-				more.pins = append(more.pins, entry.Thumbprint)
-			}
-			c.pins++
-			c.more = &more // HasPin looks there
+			c.addPin(entry.Thumbprint)
 		}
-		if r.method != SelfSignedTLSClientAuth && entry.IsAnchor() {
+		if r.method != SelfSignedTLSClientAuth && entry.IsAnchor() && !hasAnchor(more.anchors, entry.Thumbprint) {
 			more.anchors = append(more.anchors, truststore.NewAnchor(entry))
 		}
 	}
@@ -425,6 +454,10 @@ func (r *reader) client() *Client {
 		c.more = &more
 	}
 	return c
+}
+
+func hasAnchor(anchors []*truststore.Anchor, thumbprint Thumbprint) bool {
+	return slices.ContainsFunc(anchors, func(a *truststore.Anchor) bool { return a.Thumbprint == thumbprint })
 }
 
 // disabled is the record of a client whose document is broken and says off.

@@ -86,7 +86,7 @@ func TestSeveralDocumentsOfAFile(t *testing.T) {
 		"a Bundle after a document":   {"f.json", a + `{"entry":[{"resource":` + b + `}],"resourceType":"Bundle"}`},
 		"YAML between separators":     {"f.yaml", "resourceType: ClientApplication\nid: a\n---\nresourceType: ClientApplication\nid: b\nstatus: off\n"},
 		"YAML with comments only":     {"f.yaml", "# first\n---\nresourceType: ClientApplication\nid: a\n---\n# nothing\n---\nresourceType: ClientApplication\nid: b\nstatus: \"off\"\n---\n"},
-		"JSON written in a YAML file": {"f.yml", a + "\n---\n" + b},
+		"JSON written in a YAML file": {"f.yml", a + "\n---\n" + b + "\n"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			documents, err := policies.ParseFile(c.file, []byte(c.text))
@@ -107,13 +107,59 @@ func TestSeveralDocumentsOfAFile(t *testing.T) {
 	}
 }
 
-func TestAFileWithoutDocumentsHasNone(t *testing.T) {
-	for _, file := range []string{"f.json", "f.yaml"} {
-		for _, text := range []string{"", "\n \n"} {
-			if documents, err := policies.ParseFile(file, []byte(text)); err != nil || len(documents) != 0 {
+func TestAFileWithoutADocumentIsAFault(t *testing.T) {
+	for file, texts := range map[string][]string{
+		"f.json": {"", "\n \n", "[]", `{"resourceType":"Bundle"}`, `{"resourceType":"Bundle","entry":[]}`},
+		"f.yaml": {"", "\n \n", "# nothing\n", "---\n# nothing\n---\n", "null\n", "# nothing"},
+	} {
+		for _, text := range texts {
+			documents, err := policies.ParseFile(file, []byte(text))
+			if want := file + ": holds no document: to remove its clients, remove the file"; err == nil || err.Error() != want || len(documents) != 0 {
 				t.Errorf("%s %q: %d documents, %v", file, text, len(documents), err)
 			}
 		}
+	}
+}
+
+func TestAYAMLFileWhoseLastLineDoesNotEndIsBrokenOff(t *testing.T) {
+	const head, first = "resourceType: ClientApplication\n", "resourceType: ClientApplication\nid: a\n---\n"
+	for sentence, c := range map[string]struct {
+		text, id string
+		own      bool
+		status   string
+	}{
+		"within a value":              {head + "id: lab\nname: La", "lab", true, ""},
+		"within the id":               {head + "id: la", "f", false, ""},
+		"within the id, a line on":    {head + "id:\n  la", "f", false, ""},
+		"within active":               {head + "id: lab\nstatus: act", "lab", true, ""},
+		"behind active":               {head + "id: lab\nstatus: active", "lab", true, ""},
+		"before a status":             {head + "id: lab\nstatus:", "lab", true, ""},
+		"behind off":                  {head + "id: lab\nstatus: off", "lab", true, "off"},
+		"within off":                  {head + "id: lab\nstatus: of", "lab", true, "off"},
+		"behind off without an id":    {head + "status: off", "f", false, "off"},
+		"behind a bracket":            {"{resourceType: ClientApplication, id: lab, status: active}", "lab", true, "active"},
+		"in the second of two":        {first + head + "id: lab\nname: La", "lab", true, ""},
+		"in the second of two's id":   {first + head + "id: la", "", false, ""},
+		"behind the separator of two": {first + head + "id: lab\n---", "lab", true, ""},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			documents, err := policies.ParseFile("f.yaml", []byte(c.text))
+			want := fmt.Sprintf("f.yaml:%d: the last line does not end, so the file may be cut short", 1+strings.Count(c.text, "\n"))
+			if err == nil || err.Error() != want || len(documents) == 0 {
+				t.Fatalf("%d documents, %v; want %s", len(documents), err, want)
+			}
+			if len(documents) == 2 && documents[0].Fault != nil {
+				t.Errorf("the first document: %v", documents[0].Fault)
+			}
+			d := documents[len(documents)-1]
+			status := ""
+			if d.HasStatus {
+				status = d.Status.String()
+			}
+			if d.Fault == nil || d.Client != nil || d.ID != c.id || d.OwnID != c.own || status != c.status {
+				t.Errorf("id %q (its own: %t), status %q, fault %v", d.ID, d.OwnID, status, d.Fault)
+			}
+		})
 	}
 }
 
@@ -194,7 +240,7 @@ func TestAFaultOfWholeFiles(t *testing.T) {
 		"a number":                        {"f.json", "5", "f.json:1: not JSON: is not an object", 0},
 		"an array in an array":            {"f.json", "[[" + a + "]]", "f.json:1: not JSON: is not an object", 0},
 		"a Bundle whose entry is none":    {"f.json", `{"resourceType":"Bundle","entry":{}}`, "f.json:1: not JSON: the entry of a Bundle is not a list", 0},
-		"a Bundle with two lists":         {"f.json", `{"resourceType":"Bundle","entry":[{"resource":` + a + `}],` + "\n" + `"entry":[{"resource":` + b + `}]}`, "f.json:2: not JSON: a Bundle in which entry stands twice", 0},
+		"a Bundle with two lists":         {"f.json", `{"resourceType":"Bundle","entry":[{"resource":` + a + `}],` + "\n" + `"entry":[{"resource":` + b + `}]}`, "f.json:2: not JSON: a Bundle in which entry stands twice", 2},
 		"YAML that is none":               {"f.yaml", "a: [1\nb: 2", "f.yaml: not YAML: line 1: did not find expected ',' or ']'", 0},
 		"YAML with an alias to nothing":   {"f.yaml", "secret: *hunter2", "f.yaml: not YAML: an alias without an anchor: a value that begins with * stands in quotes", 0},
 	} {
@@ -233,7 +279,7 @@ func TestFilesAreBounded(t *testing.T) {
 			t.Errorf("%s with 501 members: %v, %v", file, documents, err)
 		}
 	}
-	deep := "resourceType: ClientApplication\nmeta: " + strings.Repeat("{a: ", 60) + "1" + strings.Repeat("}", 60)
+	deep := "resourceType: ClientApplication\nmeta: " + strings.Repeat("{a: ", 60) + "1" + strings.Repeat("}", 60) + "\n"
 	documents, err := policies.ParseFile("f.yaml", []byte(deep))
 	if err != nil || documents[0].Fault.Error() != "f.yaml:2: document 1 (client f): meta: nests deeper than 50" {
 		t.Errorf("deep YAML: %v, %v", documents, err)
@@ -314,6 +360,14 @@ func TestTheIDOfADocument(t *testing.T) {
 	}
 }
 
+func manyMembers(count int) string {
+	var text strings.Builder
+	for i := range count {
+		fmt.Fprintf(&text, `,"_%d":1`, i)
+	}
+	return text.String()
+}
+
 func TestABrokenDocumentStillSaysItsIDAndStatus(t *testing.T) {
 	for sentence, text := range map[string]string{
 		"an unknown field":                 `{"resourceType":"ClientApplication","id":"lab","status":"off","x":1}`,
@@ -323,9 +377,31 @@ func TestABrokenDocumentStillSaysItsIDAndStatus(t *testing.T) {
 		"off and, in other letters, on":    `{"resourceType":"ClientApplication","id":"lab","status":"off","Status":"active"}`,
 		"off and, a second time, on":       `{"resourceType":"ClientApplication","id":"lab","status":"off","status":"active"}`,
 		"a syntax error behind the status": `{"resourceType":"ClientApplication","id":"lab","status":"off",,}`,
+		"on and, a second time, off":       `{"resourceType":"ClientApplication","id":"lab","status":"active","status":"off"}`,
+		"on and, in other letters, off":    `{"resourceType":"ClientApplication","id":"lab","status":"active","STATUS":"off"}`,
+		"on, in error and off":             `{"resourceType":"ClientApplication","id":"lab","status":"active","status":"off","status":"error"}`,
+		"a status in other letters":        `{"resourceType":"ClientApplication","id":"lab","status":"Off"}`,
+		"a status that is no word":         `{"resourceType":"ClientApplication","id":"lab","status":"of"}`,
+		"a status without quotes":          `{"resourceType":"ClientApplication","id":"lab","status":off}`,
+		"a status that is false":           `{"resourceType":"ClientApplication","id":"lab","status":false}`,
+		"a status that is nothing":         `{"resourceType":"ClientApplication","id":"lab","status":null}`,
+		"a status that is a list":          `{"resourceType":"ClientApplication","id":"lab","status":["active"]}`,
+		"off behind 500 members":           `{"resourceType":"ClientApplication","id":"lab"` + manyMembers(500) + `,"status":"off"}`,
+		"YAML: on and, a second time, off": "resourceType: ClientApplication\nid: lab\nstatus: active\nstatus: off\n",
+		"YAML: false":                      "resourceType: ClientApplication\nid: lab\nstatus: false\n",
+		"YAML: Off":                        "resourceType: ClientApplication\nid: lab\nstatus: Off\n",
+		"YAML: OFF":                        "resourceType: ClientApplication\nid: lab\nstatus: OFF\n",
+		"YAML: no":                         "resourceType: ClientApplication\nid: lab\nstatus: no\n",
+		"YAML: nothing":                    "resourceType: ClientApplication\nid: lab\nstatus:\n",
+		"YAML: an alias":                   "resourceType: ClientApplication\nid: lab\nname: &on active\nstatus: *on\n",
+		"YAML: a tag":                      "resourceType: ClientApplication\nid: lab\nstatus: !x active\n",
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			documents, _ := policies.ParseFile("x.json", []byte(text))
+			file := "x.json"
+			if strings.HasPrefix(sentence, "YAML") {
+				file = "x.yaml"
+			}
+			documents, _ := policies.ParseFile(file, []byte(text))
 			if len(documents) != 1 {
 				t.Fatalf("%d documents", len(documents))
 			}

@@ -43,8 +43,10 @@ func checkParsed(t *testing.T, file string, text []byte) {
 	}
 	for _, d := range documents {
 		switch {
-		case (d.Client == nil) != (d.Fault != nil):
-			t.Errorf("client %v and fault %v", d.Client, d.Fault)
+		case (d.Client == nil) != (d.Fault != nil) || (d.Remnant == nil) != (d.Fault == nil):
+			t.Errorf("client %v, remnant %v and fault %v", d.Client, d.Remnant, d.Fault)
+		case d.Remnant != nil && (d.Remnant.Status() == policies.StatusActive || !d.Remnant.IsRemnant()):
+			t.Errorf("a remnant that is %s", d.Remnant.Status())
 		case d.Fault != nil && (strings.Contains(d.Fault.Error(), marker) || strings.Contains(d.Fault.Error(), "\n")):
 			t.Errorf("shown: %v", d.Fault)
 		case d.Client != nil && (!policies.ValidID(d.Client.ID()) || d.ID != d.Client.ID() || d.Client.Status() != d.Status):

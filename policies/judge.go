@@ -49,7 +49,7 @@ func (c *Client) howAccepted(a Accepted) string {
 
 func (c *Client) judge(s *Snapshot, chain *truststore.Chain, at time.Time) (Accepted, error) {
 	if c.status != StatusActive {
-		return Accepted{}, decision.Denyf(decision.ClientInactive, "client "+c.id, "its status is %s", c.status)
+		return Accepted{}, c.denyInactive()
 	}
 	if err := truststore.CheckLeaf(chain.Leaf, at); err != nil {
 		return Accepted{}, err
@@ -58,13 +58,20 @@ func (c *Client) judge(s *Snapshot, chain *truststore.Chain, at time.Time) (Acce
 		return Accepted{Path: truststore.Path{chain.Leaf}, Until: chain.Leaf.NotAfter, Pinned: true}, nil
 	}
 	if len(c.extra().anchors) == 0 {
-		return Accepted{}, decision.Denyf(decision.CertificateNotPinned, "client "+c.id, "the certificate is none of its %d pinned ones, and it trusts no CA", c.pins)
+		return Accepted{}, decision.Denyf(decision.CertificateNotPinned, "client "+c.id, "the certificate is none of its %d pinned ones, and it trusts no CA", len(c.Pins()))
 	}
 	path, err := c.byChain(s, chain, at)
 	if err != nil {
 		return Accepted{}, err
 	}
 	return Accepted{Path: path, Until: path.Until()}, nil
+}
+
+func (c *Client) denyInactive() error {
+	if c.IsRemnant() {
+		return decision.Denyf(decision.ClientInactive, "client "+c.id, "its document has a fault, or another one has its id, and no good version of it is known")
+	}
+	return decision.Denyf(decision.ClientInactive, "client "+c.id, "its status is %s", c.status)
 }
 
 func (c *Client) byChain(s *Snapshot, chain *truststore.Chain, at time.Time) (truststore.Path, error) {

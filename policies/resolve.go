@@ -34,9 +34,9 @@ func (h Hint) clientID() (string, error) {
 }
 
 // Resolve finds the client that the certificate may be judged by. A hint names
-// it; otherwise the certificate does: first as a pin, then through the CAs
-// whose signatures lead to it. Clients of every status are found, so that one
-// that is off never gives way to another.
+// it, unless others alone pin the certificate; otherwise the certificate does:
+// first as a pin, then through the CAs whose signatures lead to it. Clients of
+// every status are found, so that one that is off never gives way to another.
 //
 // The error is ClientUnknown, ClientAmbiguous, ClientConflict,
 // AnchorSharedUnbound, SubjectMismatch, PathTooComplex or CertificateMalformed.
@@ -48,7 +48,7 @@ func (s *Snapshot) Resolve(chain *truststore.Chain, hint Hint, t *decision.Trace
 	}
 	var client *Client
 	if id != "" {
-		client, err = s.byID(id)
+		client, err = s.byID(id, chain)
 	} else {
 		client, err = s.byCertificate(chain, t)
 	}
@@ -62,11 +62,17 @@ func (s *Snapshot) Resolve(chain *truststore.Chain, hint Hint, t *decision.Trace
 	return client, nil
 }
 
-func (s *Snapshot) byID(id string) (*Client, error) {
-	if client := s.Client(id); client != nil {
-		return client, nil
+// byID finds the client that the request names. A certificate that others pin
+// and it does not is theirs: a name does not take it from a client that is off.
+func (s *Snapshot) byID(id string, chain *truststore.Chain) (*Client, error) {
+	client := s.Client(id)
+	if client == nil {
+		return nil, decision.Denyf(decision.ClientUnknown, "client_id", "no client has the id %.64q", id)
 	}
-	return nil, decision.Denyf(decision.ClientUnknown, "client_id", "no client has the id %.64q", id)
+	if pinning := s.PinnedBy(chain.Thumbprint); len(pinning) > 0 && !client.HasPin(chain.Thumbprint) {
+		return nil, decision.Denyf(decision.ClientConflict, "client_id", "the request names %.64q, and the certificate is pinned by %s", id, names(pinning))
+	}
+	return client, nil
 }
 
 func (s *Snapshot) byCertificate(chain *truststore.Chain, t *decision.Trace) (*Client, error) {
@@ -161,37 +167,83 @@ func names(clients []*Client) string {
 }
 
 // provingAuthorities returns the CAs of any client from which signatures lead
-// to the leaf.
+// to the leaf, through what was presented and through the CAs of clients.
 func (s *Snapshot) provingAuthorities(chain *truststore.Chain) ([]*authority, error) {
 	var proving []*authority
 	for _, certificate := range chain.Certificates() {
-		signer, err := s.signer(chain, certificate)
+		signers, err := s.signers(chain, certificate, nil)
 		if err != nil {
 			return nil, err
 		}
-		if signer == nil || slices.Contains(proving, signer) {
-			continue
+		for _, signer := range signers {
+			if slices.Contains(proving, signer) {
+				continue
+			}
+			_, leaf, err := chain.ProvenBy(signer.anchors[0].Anchor)
+			if err != nil {
+				return nil, err
+			}
+			if leaf {
+				proving = append(proving, signer)
+			}
 		}
-		_, leaf, err := chain.ProvenBy(signer.anchors[0].Anchor)
-		if err != nil {
-			return nil, err
+	}
+	return s.withAbove(chain, proving)
+}
+
+// maxAbove bounds how many CAs lie above one another: real hierarchies have two
+// or three.
+const maxAbove = 8
+
+// withAbove adds to the CAs those whose signatures lead to them, as far as
+// clients have them. Who presents a certificate may leave out intermediates,
+// but which clients it could belong to is not for him to choose.
+func (s *Snapshot) withAbove(chain *truststore.Chain, proving []*authority) ([]*authority, error) {
+	level := proving
+	for depth := 0; len(level) > 0; depth++ {
+		if depth > maxAbove {
+			return nil, decision.Denyf(decision.PathTooComplex, "certificate chain", "more than %d CAs above one another", maxAbove)
 		}
-		if leaf {
-			proving = append(proving, signer)
+		var above []*authority
+		for _, below := range level {
+			for _, held := range below.anchors {
+				signers, err := s.signers(chain, held.Certificate, below)
+				if err != nil {
+					return nil, err
+				}
+				above = appendNew(above, signers, proving)
+			}
 		}
+		proving = append(proving, above...)
+		level = above
 	}
 	return proving, nil
 }
 
-// signer returns the CA whose key signed the certificate, nil if none did.
-func (s *Snapshot) signer(chain *truststore.Chain, certificate *x509.Certificate) (*authority, error) {
+// appendNew appends those that are in neither list.
+func appendNew(list, more, others []*authority) []*authority {
+	for _, one := range more {
+		if !slices.Contains(list, one) && !slices.Contains(others, one) {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// signers returns the CAs whose keys fit the certificate's signature, and whose
+// name is that of its issuer. It asks all that are likely and does not stop at
+// one: who may choose a key can make one that fits a given signature, without
+// being able to sign anything, and must not take the place of the CA that did.
+// own, which may be nil, is the CA that the certificate is of.
+func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificate, own *authority) ([]*authority, error) {
 	if s.manyNamed(certificate) && chain.SelfSigned(certificate) {
 		return nil, nil // nobody else's: it need not be tried on all of them
 	}
+	var signers []*authority
 	var weak error
 	for id := range s.likelySigners(certificate) {
 		authority, found := s.authority.get(id)
-		if !found {
+		if !found || authority == own || slices.Contains(signers, authority) {
 			continue
 		}
 		signed, err := chain.Signed(authority.anchors[0].Anchor, certificate)
@@ -199,13 +251,13 @@ func (s *Snapshot) signer(chain *truststore.Chain, certificate *x509.Certificate
 			return nil, err
 		}
 		if signed {
-			return authority, nil // no two keys make one signature
+			signers = append(signers, authority)
 		}
 		// A weak CA of the same name is no reason not to ask the next.
 		weak = cmp.Or(weak, err)
 	}
-	if certificate == chain.Leaf {
+	if len(signers) == 0 && certificate == chain.Leaf {
 		return nil, weak
 	}
-	return nil, nil
+	return signers, nil
 }

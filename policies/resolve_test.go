@@ -18,6 +18,9 @@ func TestResolvingAndJudging(t *testing.T) {
 	now := time.Now()
 	root, otherRoot := selfSigned(t, ca("root")), selfSigned(t, ca("root"))
 	inter := issue(t, root, ca("inter"))
+	lower := issue(t, inter, ca("lower"))
+	lowest := issue(t, lower, leaf("lab"))
+	interAlone := selfSigned(t, testca.Template{CommonName: "inter", CA: true, Key: inter.Key})
 	renewed := selfSigned(t, testca.Template{CommonName: "root", CA: true, Key: root.Key})
 	weakRoot := selfSigned(t, testca.Template{CommonName: "root", CA: true, Key: weakKey(t)})
 	lab, other := issue(t, root, leaf("lab")), issue(t, root, leaf("other"))
@@ -79,6 +82,11 @@ func TestResolvingAndJudging(t *testing.T) {
 		"a certificate of a weak CA is refused for that":                 {clients{"a": trusts(weakRoot)}, issue(t, weakRoot, leaf("lab")), nil, policies.Hint{}, policies.Options{}, "refused: key_weak"},
 		"root and intermediate held by different clients are ambiguous":  {clients{"a": trusts(root), "b": trusts(inter)}, deep, []*testca.Issued{inter}, policies.Hint{}, policies.Options{}, "refused: client_ambiguous"},
 		"root and intermediate, and the certificate names one":           {clients{"a": trusts(root), "b": trusts(inter)}, deep, []*testca.Issued{inter}, policies.Hint{Route: "b"}, policies.Options{}, "b by chain"},
+		"the presenter cannot leave the intermediate out to choose":      {clients{"a": bound("CN=lab", root), "b": trusts(inter)}, deep, nil, policies.Hint{}, policies.Options{}, "refused: client_ambiguous"},
+		"nor to choose between two that are bound":                       {clients{"a": bound("CN=lab", root), "b": bound("CN=lab", inter)}, deep, nil, policies.Hint{}, policies.Options{}, "refused: client_ambiguous"},
+		"nor past a CA between the two":                                  {clients{"a": bound("CN=lab", root), "b": trusts(lower), "c": bound("CN=c", inter)}, lowest, nil, policies.Hint{}, policies.Options{}, "refused: client_ambiguous"},
+		"nor where only the renewed certificate has the CA above":        {clients{"a": bound("CN=lab", root), "b": trusts(interAlone, inter)}, deep, nil, policies.Hint{}, policies.Options{}, "refused: client_ambiguous"},
+		"the CA above is of a client that is bound to another subject":   {clients{"a": bound("CN=a", root), "b": trusts(inter)}, deep, nil, policies.Hint{}, policies.Options{}, "b by chain"},
 		"root and intermediate held by one client are no ambiguity":      {clients{"a": trusts(root, inter)}, deep, []*testca.Issued{inter}, policies.Hint{}, policies.Options{}, "a by chain"},
 		"the binding tells clients of one CA apart":                      {clients{"a": bound("CN=lab", root), "b": bound("CN=other", root)}, other, nil, policies.Hint{}, policies.Options{}, "b by chain"},
 		"two clients bound to one subject are ambiguous":                 {clients{"a": bound("CN=lab", root), "b": bound("CN=lab", root)}, lab, nil, policies.Hint{}, policies.Options{}, "refused: client_ambiguous"},
@@ -116,7 +124,10 @@ func TestResolvingAndJudging(t *testing.T) {
 		"parameter and token disagree":                   {clients{"a": trusts(self), "b": trusts(lab)}, self, nil, policies.Hint{Parameter: "b", Token: "a"}, policies.Options{}, "refused: client_conflict"},
 		"a named client that is unknown":                 {clients{"a": trusts(self)}, self, nil, policies.Hint{Parameter: "b"}, policies.Options{}, "refused: client_unknown"},
 		"a client_id is compared to the letter":          {clients{"a": trusts(self)}, self, nil, policies.Hint{Parameter: "A"}, policies.Options{}, "refused: client_unknown"},
-		"a named client is judged by its own store only": {clients{"a": trusts(self), "b": trusts(lab)}, self, nil, policies.Hint{Parameter: "b"}, policies.Options{}, "b refuses: certificate_not_pinned"},
+		"a named client is judged by its own store only": {clients{"a": trusts(self), "b": trusts(lab)}, selfSigned(t, leaf("self")), nil, policies.Hint{Parameter: "b"}, policies.Options{}, "b refuses: certificate_not_pinned"},
+		"a name takes no certificate that another pins":  {clients{"a": trusts(lab), "b": trusts(root)}, lab, nil, policies.Hint{Route: "b"}, policies.Options{}, "refused: client_conflict"},
+		"nor one that another pins who is off":           {clients{"a": with(trusts(lab), "status", "off"), "b": trusts(root)}, lab, nil, policies.Hint{Route: "b"}, policies.Options{}, "refused: client_conflict"},
+		"the named client and another pin it":            {clients{"a": with(trusts(lab), "status", "off"), "b": trusts(lab, root)}, lab, nil, policies.Hint{Route: "b"}, policies.Options{}, "b by pin"},
 		"anchors of one client validate nobody else's":   {clients{"a": trusts(root), "b": trusts(otherRoot)}, lab, nil, policies.Hint{Parameter: "b"}, policies.Options{}, "b refuses: path_not_found"},
 		"a client without any certificate":               {clients{"a": {}}, self, nil, policies.Hint{Parameter: "a"}, policies.Options{}, "a refuses: certificate_not_pinned"},
 		"no clients at all":                              {clients{}, self, nil, policies.Hint{}, policies.Options{}, "refused: client_unknown"},
@@ -156,7 +167,7 @@ func TestManyCAsOfOneNameAreFoundByKeyIdentifier(t *testing.T) {
 
 func TestManyCAsOfOneNameAreFoundWithoutKeyIdentifier(t *testing.T) {
 	for count, want := range map[int]string{
-		truststore.MaxSignatureChecks:     "last by chain",
+		truststore.MaxSignatureChecks - 1: "last by chain", // and one check that nobody is above it
 		truststore.MaxSignatureChecks + 1: "refused: path_too_complex",
 	} {
 		b := policies.Empty(policies.Options{}).Edit()
@@ -168,6 +179,22 @@ func TestManyCAsOfOneNameAreFoundWithoutKeyIdentifier(t *testing.T) {
 		last.Certificate.SubjectKeyId = nil // so that Issue writes no authorityKeyIdentifier
 		if got := decide(b.Snapshot(), chainOf(issue(t, last, leaf("x"))), policies.Hint{}, time.Now()); got != want {
 			t.Errorf("%d CAs: got %s, want %s", count, got, want)
+		}
+	}
+}
+
+func TestCAsAboveOneAnotherAreFollowedToABound(t *testing.T) {
+	for above, want := range map[int]string{8: "refused: client_ambiguous", 9: "refused: path_too_complex"} {
+		b := policies.Empty(policies.Options{}).Edit()
+		lowest := selfSigned(t, ca("root"))
+		b.Put(client(t, "top", fields{"certificateTrustStore": store(lowest), "tlsClientAuth": subject("CN=lab")}))
+		for i := range above {
+			lowest = issue(t, lowest, ca(fmt.Sprint("CA ", i)))
+			b.Put(client(t, fmt.Sprint("c", i), fields{"certificateTrustStore": store(lowest), "tlsClientAuth": subject("CN=c")}))
+		}
+		b.Put(client(t, "bottom", fields{"certificateTrustStore": store(lowest), "tlsClientAuth": subject("CN=lab")}))
+		if got := decide(b.Snapshot(), chainOf(issue(t, lowest, leaf("lab"))), policies.Hint{}, time.Now()); got != want {
+			t.Errorf("%d CAs above the issuer: got %s, want %s", above, got, want)
 		}
 	}
 }

@@ -10,7 +10,15 @@ import (
 )
 
 // maxMembers bounds the members of one object that is read member by member.
+// As many again may be surplus ones.
 const maxMembers = 500
+
+func appendMember(members []member, m member) []member {
+	if len(members) >= 2*maxMembers {
+		return members
+	}
+	return append(members, m)
+}
 
 // jsonSplitter reads a text member by member. encoding/json alone would match
 // member names without regard to case and keep the last of two equal ones:
@@ -119,20 +127,32 @@ func (s *jsonSplitter) object() (members []member, fault *Fault, err error) {
 		name, _ := token.(string)
 		m := member{name: name, line: s.here()}
 		if m.value, m.from, err = s.value(); err != nil {
+			if isSyntax(err) {
+				m.surplus = true
+				members = appendMember(members, m)
+			}
 			return members, fault, err
 		}
 		switch {
 		case names[name]:
+			m.surplus = true
 			fault = &Fault{Line: m.line, Field: shownName(name), Problem: "stands twice"}
-		case len(members) == maxMembers:
+		case len(members) >= maxMembers:
+			m.surplus = true
 			fault = &Fault{Line: m.line, Problem: fmt.Sprintf("has more than %d members", maxMembers)}
-		default:
-			members = append(members, m)
 		}
+		members = appendMember(members, m)
 		names[name] = true
 	}
 	_, err = s.dec.Token() // the closing brace
 	return members, fault, err
+}
+
+// isSyntax reports an error that is no mere end of the file: `"status": off`
+// without quotes is one.
+func isSyntax(err error) bool {
+	var syntax *json.SyntaxError
+	return errors.As(err, &syntax)
 }
 
 // value reads the next value and the line on which it begins.
@@ -168,9 +188,18 @@ func isBundle(members []member) bool {
 
 // appendBundle takes entry[].resource of a FHIR Bundle (searchset, collection
 // or batch: how they came together says nothing about them).
+//
+// None of the resources is good in a Bundle with a fault.
 func appendBundle(out []rawDocument, bundle rawDocument) ([]rawDocument, error) {
 	if bundle.fault != nil {
-		return out, fmt.Errorf("a Bundle in which %s %s", cmp.Or(bundle.fault.Field, "an object"), bundle.fault.Problem)
+		before := len(out)
+		problem := fmt.Sprintf("a Bundle in which %s %s", cmp.Or(bundle.fault.Field, "an object"), bundle.fault.Problem)
+		bundle.fault = nil
+		out, _ = appendBundle(out, bundle)
+		for i := before; i < len(out); i++ {
+			out[i].fault = cmp.Or(out[i].fault, &Fault{Line: out[i].line, Problem: "it stands in " + problem})
+		}
+		return out, errors.New(problem)
 	}
 	for _, m := range bundle.members {
 		if m.name != "entry" {

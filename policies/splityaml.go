@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -28,11 +29,17 @@ func splitYAML(file string, data []byte) ([]rawDocument, error) {
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var out []rawDocument
+	var last *yaml.Node
 	for {
 		var node yaml.Node
 		err := decoder.Decode(&node)
 		if errors.Is(err, io.EOF) {
-			return out, nil
+			if last == nil || bytes.HasSuffix(data, []byte("\n")) {
+				return out, nil
+			}
+			line := 1 + bytes.Count(data, []byte("\n"))
+			out[len(out)-1] = cutDocument(last, line)
+			return out, &Fault{File: file, Line: line, Problem: "the last line does not end, so the file may be cut short"}
 		}
 		if err != nil {
 			return out, yamlFault(file, err)
@@ -40,8 +47,29 @@ func splitYAML(file string, data []byte) ([]rawDocument, error) {
 		if len(node.Content) == 0 || isNull(node.Content[0]) {
 			continue // nothing but comments between two separators
 		}
-		out = append(out, yamlDocument(node.Content[0]))
+		last = node.Content[0]
+		out = append(out, yamlDocument(last))
 	}
+}
+
+// cutDocument reads the last document of a file of which the last line may be
+// cut short. What stands there may be the beginning of an id, or of active.
+func cutDocument(node *yaml.Node, line int) rawDocument {
+	raw := yamlDocument(node)
+	if raw.fault == nil {
+		raw.fault = &Fault{Line: line, Problem: "the document is broken off: the last line of the file does not end"}
+	}
+	if node.Style&yaml.FlowStyle == 0 { // which ends with a bracket
+		raw.members = slices.DeleteFunc(raw.members, func(m member) bool {
+			return m.from == line && (m.name == "id" || m.name == "status" && beginsActive(m.value))
+		})
+	}
+	return raw
+}
+
+func beginsActive(value json.RawMessage) bool {
+	var code string
+	return string(value) == "null" || readText(value, &code) == nil && strings.HasPrefix("active", code)
 }
 
 // yamlFault keeps the words of a syntax error and its line. One of the errors
@@ -66,7 +94,7 @@ func yamlDocument(node *yaml.Node) rawDocument {
 	names := make(map[string]bool)
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
-		m := member{name: key.Value, line: key.Line}
+		m := member{name: key.Value, line: key.Line, from: value.Line}
 		var err error
 		m.value, err = yamlJSON(value, 0)
 		switch {
@@ -74,17 +102,19 @@ func yamlDocument(node *yaml.Node) rawDocument {
 			err = errors.New("is no plain field name")
 		case names[m.name]:
 			err = errors.New("stands twice")
-		case len(raw.members) == maxMembers:
+		case len(raw.members) >= maxMembers:
 			err = fmt.Errorf("is one of more than %d fields", maxMembers)
 		}
 		names[m.name] = true
 		if err != nil {
+			m.surplus = true
 			if raw.fault == nil {
 				raw.fault = &Fault{Line: key.Line, Field: shownName(m.name), Problem: err.Error()}
 			}
-			continue
 		}
-		raw.members = append(raw.members, m)
+		if key.Kind == yaml.ScalarNode {
+			raw.members = appendMember(raw.members, m)
+		}
 	}
 	return raw
 }

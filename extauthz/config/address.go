@@ -31,6 +31,40 @@ func (d *document) listenAddress(text string) (string, error) {
 	return unixScheme + path, nil
 }
 
+// reachedAddress accepts an address that somebody can connect to.
+func (d *document) reachedAddress(text string) (string, error) {
+	address, err := d.listenAddress(text)
+	if err == nil && (isUnspecified(address) || hasPortZero(address)) {
+		return "", errors.New("want the address that is connected to, with its host and port, got " + quote(text))
+	}
+	return address, err
+}
+
+// isUnspecified reports a TCP address that means every network of the machine.
+func isUnspecified(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if isUnix(address) || err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.Unmap().IsUnspecified()
+}
+
+func hasPortZero(address string) bool {
+	return !isUnix(address) && strings.HasSuffix(address, ":0")
+}
+
+// collide reports two listeners that cannot both be on one machine. Port 0 is a
+// port of its own each time.
+func collide(a, b string) bool {
+	if a == "" || b == "" || isUnix(a) || isUnix(b) || hasPortZero(a) {
+		return a == b && isUnix(a)
+	}
+	hostA, portA, _ := net.SplitHostPort(a) // both were read before
+	hostB, portB, _ := net.SplitHostPort(b)
+	return portA == portB && (hostA == hostB || isUnspecified(a) || isUnspecified(b))
+}
+
 // hostPort accepts a host and a port number. The host must be written: an
 // empty one would listen on every network.
 func hostPort(text string) (string, error) {

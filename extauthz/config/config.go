@@ -156,8 +156,10 @@ const (
 // Certificate says where the client's certificate is read.
 type Certificate struct {
 	From CertificateFrom
-	// Hops is how many proxies of ours stand in front of the one that calls:
-	// 0 means that exactly one x-forwarded-client-cert element is accepted.
+	// Hops is the number of proxies of ours that write an element of
+	// x-forwarded-client-cert, the calling one included: so many elements from
+	// the right, the client's stands. 0: exactly one element may be there. Above 1
+	// only with [FromXFCC].
 	Hops int
 }
 
@@ -278,8 +280,14 @@ type Envoy struct {
 	Upstream Upstream
 	// UpstreamCA is the PEM file of the CAs of an https upstream.
 	UpstreamCA string
+	// GRPCAddress and HTTPAddress are where Envoy reaches [Listen.GRPC] and
+	// [Listen.HTTP]; empty: where they listen.
+	GRPCAddress string
+	HTTPAddress string
 	// Caller is Envoy's side of the mTLS with which [ProofMTLS] proves it.
-	Caller            EnvoyCaller
+	Caller EnvoyCaller
+	// Front is the proxy in front of Envoy. It is zero unless Hops is above 1.
+	Front             EnvoyFront
 	Certificate       string
 	Key               string
 	ClientCertificate ClientCertificate
@@ -305,6 +313,14 @@ type EnvoyCaller struct {
 	TrustedCA   string
 	// ServerName is the DNS name in certbearer's certificate.
 	ServerName string
+}
+
+// EnvoyFront is the proxy whose x-forwarded-client-cert Envoy appends to.
+type EnvoyFront struct {
+	// TrustedCA is the PEM file of the CAs that issue its certificate.
+	TrustedCA string
+	// SANs are the names of which its certificate has one, as in [Callers].
+	SANs []string
 }
 
 // ClientCertificate says what Envoy does with a connection without one.

@@ -122,7 +122,9 @@ func fullExample(dir string) *config.Config {
 			Certificate: dir + "/tls/edge.crt", Key: dir + "/tls/edge.key",
 			ClientCertificate: config.ClientCertificateRequired, Timeout: 250 * time.Millisecond, JWTAuthn: true,
 			AccessLog: dir + "/logs/access.log", AdminListen: "127.0.0.1:9901",
-			UpstreamCA: dir + "/envoy/upstream-ca.pem",
+			UpstreamCA:  dir + "/envoy/upstream-ca.pem",
+			GRPCAddress: "certbearer.internal:9191", HTTPAddress: "unix:" + dir + "/shared/http.sock",
+			Front: config.EnvoyFront{TrustedCA: dir + "/envoy/mesh-ca.pem", SANs: []string{"spiffe://mesh/edge", "edge.internal"}},
 			Caller: config.EnvoyCaller{
 				Certificate: dir + "/envoy/caller.pem", Key: dir + "/envoy/caller-key.pem",
 				TrustedCA: dir + "/envoy/certbearer-ca.pem", ServerName: "certbearer.internal",
@@ -289,6 +291,52 @@ func TestRenderingEnvoyNeedsMore(t *testing.T) {
 	}
 	if err := fullExample("/x").CheckEnvoy("c.yaml"); err != nil {
 		t.Errorf("the full example: %v", err)
+	}
+}
+
+func TestRenderingEnvoyNeedsWhatTheRestOfTheFileMakesNecessary(t *testing.T) {
+	const rest = "envoy: {upstream: \"http://a:80\", certificate: b, key: c}\n"
+	for name, c := range map[string]struct{ yaml, want string }{
+		"where Envoy reaches a listener of every network": {
+			strings.Replace(minimal, socket, `"0.0.0.0:9191", http: "[::]:9192"`, 1) + "callers: unauthenticated\n" + rest,
+			"c.yaml: envoy.grpcAddress: required, because listen.grpc is 0.0.0.0:9191: write where Envoy reaches it\n" +
+				"c.yaml: envoy.httpAddress: required, because listen.http is [::]:9192: write where Envoy reaches it"},
+		"who stands in front, with hops": {
+			more("certificate: {from: xfcc, hops: 2}") + rest,
+			"c.yaml: envoy.front.trustedCA: required to render Envoy's configuration\n" +
+				"c.yaml: envoy.front.sans: required to render Envoy's configuration"},
+		"nobody in front, with one hop": {more("certificate: {from: xfcc, hops: 1}") + rest, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			if err := parse(t, c.yaml).CheckEnvoy("c.yaml"); err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Whoever uses a value can say where it stands.
+func TestAFaultThatIsFoundLaterHasItsLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(path, []byte(more("routes:\n- name: a\n- name: b\n  match: {pathPrefix: /b}")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]string{
+		"listen.grpc":                path + ":3: listen.grpc: wrong",
+		"routes[1].match.pathPrefix": path + ":7: routes[1].match.pathPrefix: wrong",
+		"routes[1].match.host":       path + ":7: routes[1].match.host: wrong",
+		"envoy.listen":               path + ": envoy.listen: wrong",
+	} {
+		if got := config.At(path, field, "wrong").Error(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if got := config.At(path+".not", "issuer", "wrong").Error(); got != path+".not: issuer: wrong" {
+		t.Errorf("of a file that is gone: %s", got)
 	}
 }
 

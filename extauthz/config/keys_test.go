@@ -53,7 +53,8 @@ func fieldPaths(in reflect.Type, path string) []string {
 
 // keyName is a field's name as a key: GRPC is grpc, JWTAuthn is jwtAuthn.
 func keyName(field string) string {
-	special := map[string]string{"SANs": "sans", "JWTAuthn": "jwtAuthn", "TrustedCA": "trustedCA", "ClientID": "clientId"}
+	special := map[string]string{"SANs": "sans", "JWTAuthn": "jwtAuthn", "TrustedCA": "trustedCA", "ClientID": "clientId",
+		"GRPCAddress": "grpcAddress", "HTTPAddress": "httpAddress"}
 	if name, ok := special[field]; ok {
 		return name
 	}

@@ -46,10 +46,9 @@ func noAdmin(text string) (string, error) {
 	return "", nil
 }
 
-// checkDistinct reports two listeners at one address. Port 0 is a port of its
-// own each time.
+// checkDistinct reports two listeners at one address.
 func checkDistinct(m *mapping, a, b, nameA, nameB string) {
-	if a == "" || a != b || !isUnix(a) && strings.HasSuffix(a, ":0") {
+	if !collide(a, b) {
 		return
 	}
 	if !m.has(nameB) {
@@ -57,6 +56,28 @@ func checkDistinct(m *mapping, a, b, nameA, nameB string) {
 		nameA, nameB = nameB, nameA
 	}
 	m.fail(nameB, "the same address as "+m.path+"."+nameA)
+}
+
+// checkEnvoyAddresses reports listeners of Envoy at an address of ours. Of an
+// Envoy that reaches us elsewhere than where we listen nothing can be said: it
+// may be on another machine.
+func checkEnvoyAddresses(m *mapping, envoy Envoy, listen Listen) {
+	if m.has("httpAddress") && listen.HTTP == "" && !m.doc.hasFault("listen") {
+		m.fail("httpAddress", "has meaning only with listen.http")
+	}
+	if collide(envoy.Listen, envoy.AdminListen) {
+		m.fail("adminListen", "the same address as envoy.listen")
+	}
+	if envoy.GRPCAddress != "" || envoy.HTTPAddress != "" || len(m.pairs) == 0 {
+		return
+	}
+	for _, own := range []struct{ name, address string }{{"listen", envoy.Listen}, {"adminListen", envoy.AdminListen}} {
+		for _, ours := range []struct{ name, address string }{{"listen.grpc", listen.GRPC}, {"listen.http", listen.HTTP}, {"listen.ops", listen.Ops}} {
+			if collide(own.address, ours.address) && m.sound(own.name) {
+				m.fail(own.name, "the same address as "+ours.name+", which is "+ours.address)
+			}
+		}
+	}
 }
 
 const (

@@ -64,6 +64,15 @@ func (c *Config) CheckEnvoy(file string) error {
 	need("envoy.upstream", c.Envoy.Upstream != Upstream{})
 	need("envoy.certificate", c.Envoy.Certificate != "")
 	need("envoy.key", c.Envoy.Key != "")
+	reach := func(field, address, listener, listens string) {
+		if address == "" && isUnspecified(listens) {
+			missing = append(missing, &Error{File: file, Field: field, Problem: "required, because " + listener + " is " + listens + ": write where Envoy reaches it"})
+		}
+	}
+	reach("envoy.grpcAddress", c.Envoy.GRPCAddress, "listen.grpc", c.Listen.GRPC)
+	reach("envoy.httpAddress", c.Envoy.HTTPAddress, "listen.http", c.Listen.HTTP)
+	need("envoy.front.trustedCA", c.Certificate.Hops <= 1 || c.Envoy.Front.TrustedCA != "")
+	need("envoy.front.sans", c.Certificate.Hops <= 1 || len(c.Envoy.Front.SANs) > 0)
 	need("envoy.upstreamCA", c.Envoy.Upstream.Scheme != "https" || c.Envoy.UpstreamCA != "")
 	if c.Callers.Proof == ProofMTLS {
 		need("envoy.caller.certificate", c.Envoy.Caller.Certificate != "")

@@ -55,7 +55,16 @@ func TestStructureIsRefused(t *testing.T) {
 		"an unknown key, with the one that was meant": {
 			more("clients:\n  directroy: x"), "5: clients.directroy: unknown key (did you mean directory?)"},
 		"an unknown key that is like none": {
-			more("proxies: []"), "4: proxies: unknown key"},
+			more("gateways: []"), "4: gateways: unknown key"},
+		"keys that come with another version": {
+			more("proxies: []\ninject: {clientCert: rfc9440}\nroutes: [{name: a, inject: {clientCert: none}}]"),
+			"4: proxies: not available in this version; remove it\n" +
+				"5: inject.clientCert: not available in this version; remove it\n" +
+				"6: routes[0].inject.clientCert: not available in this version; remove it"},
+		"a header that comes with another version": {
+			more("certificate: {from: client-cert}"), "4: certificate.from: client-cert is not available in this version; want peer or xfcc"},
+		"a proxy whose header comes with another version": {
+			more("certificate: {from: alb}"), "4: certificate.from: alb is not available in this version; want peer or xfcc"},
 		"an unknown key within a route": {
 			more("routes:\n- name: a\n  match:\n    hots: x"), "7: routes[0].match.hots: unknown key (did you mean host?)"},
 		"a key in other capitals": {
@@ -163,7 +172,7 @@ func TestValuesAreRefused(t *testing.T) {
 		"a duration too short":              {more("injectedTokenLifetime: 9s"), `4: injectedTokenLifetime: want 10s to 1h, got "9s"`},
 		"a duration too long":               {more("injectedTokenLifetime: 1h0m1s"), `4: injectedTokenLifetime: want 10s to 1h, got "1h0m1s"`},
 		"a duration below zero":             {more("envoy: {timeout: -500ms}"), `4: envoy.timeout: want 10ms to 10s, got "-500ms"`},
-		"an unknown source of certificates": {more("certificate: {from: client-cert}"), `4: certificate.from: want peer or xfcc, got "client-cert"`},
+		"an unknown source of certificates": {more("certificate: {from: client-certs}"), `4: certificate.from: want peer or xfcc, got "client-certs"`},
 		"too many hops":                     {more("certificate: {hops: 11}"), `4: certificate.hops: want a whole number of 0 to 10, got "11"`},
 		"hops below zero":                   {more("certificate: {hops: -1}"), `4: certificate.hops: want a whole number of 0 to 10, got "-1"`},
 		"passing foreign tokens everywhere": {more("inboundAuthorization: pass"), "4: inboundAuthorization: pass is for single routes: write it where it is wanted"},
@@ -201,20 +210,38 @@ func TestValuesAreRefused(t *testing.T) {
 func TestListenersAreRefused(t *testing.T) {
 	tcp := instead(socket, "127.0.0.1:9191")
 	checkRefusals(t, map[string]refusal{
-		"no gRPC address":                 {instead("{grpc: "+socket+"}", "{http: \"\"}"), "3: listen.grpc: required"},
-		"an empty gRPC address":           {instead(socket, "\"\""), `3: listen.grpc: want unix:/path or host:port, got ""`},
-		"no addresses at all":             {"issuer: https://a\naudience: https://b", "1: listen.grpc: required"},
-		"addresses that are no mapping":   {instead("{grpc: "+socket+"}", "9191"), "3: listen: want a mapping, got a number"},
-		"an address without a host":       {instead(socket, "\":9191\""), "3: listen.grpc: want a host before the port; write 127.0.0.1 for this machine or 0.0.0.0 for every network"},
-		"an address without a port":       {instead(socket, "localhost"), `3: listen.grpc: want unix:/path or host:port, got "localhost"`},
-		"an address with a named port":    {instead(socket, "localhost:http"), `3: listen.grpc: want a port number of 0 to 65535, got "http"`},
-		"an address with a large port":    {instead(socket, "localhost:65536"), `3: listen.grpc: want a port number of 0 to 65535, got "65536"`},
-		"an address with half a number":   {instead(socket, "\"300.0.0.1:80\""), `3: listen.grpc: "300.0.0.1" is no host name or IP address`},
-		"an address with a zone":          {instead(socket, "\"[fe80::1%eth0]:80\""), `3: listen.grpc: "fe80::1%eth0" is no host name or IP address`},
-		"an address with another scheme":  {instead(socket, "tcp://127.0.0.1:80"), `3: listen.grpc: want unix:/path or host:port, got "tcp://127.0.0.1:80"`},
-		"a socket without a path":         {instead(socket, "\"unix:\""), "3: listen.grpc: want unix:/path"},
-		"a socket without a file":         {instead(socket, "unix:@certbearer"), "3: listen.grpc: an abstract socket has no file mode to guard it; write unix:/path"},
-		"an admin address":                {instead("{grpc", "{admin: \"127.0.0.1:9194\", grpc"), `3: listen.admin: the admin interface is not available in this version; write "" or remove the key`},
+		"no gRPC address":                {instead("{grpc: "+socket+"}", "{http: \"\"}"), "3: listen.grpc: required"},
+		"an empty gRPC address":          {instead(socket, "\"\""), `3: listen.grpc: want unix:/path or host:port, got ""`},
+		"no addresses at all":            {"issuer: https://a\naudience: https://b", "1: listen.grpc: required"},
+		"addresses that are no mapping":  {instead("{grpc: "+socket+"}", "9191"), "3: listen: want a mapping, got a number"},
+		"an address without a host":      {instead(socket, "\":9191\""), "3: listen.grpc: want a host before the port; write 127.0.0.1 for this machine or 0.0.0.0 for every network"},
+		"an address without a port":      {instead(socket, "localhost"), `3: listen.grpc: want unix:/path or host:port, got "localhost"`},
+		"an address with a named port":   {instead(socket, "localhost:http"), `3: listen.grpc: want a port number of 0 to 65535, got "http"`},
+		"an address with a large port":   {instead(socket, "localhost:65536"), `3: listen.grpc: want a port number of 0 to 65535, got "65536"`},
+		"an address with half a number":  {instead(socket, "\"300.0.0.1:80\""), `3: listen.grpc: "300.0.0.1" is no host name or IP address`},
+		"an address with a zone":         {instead(socket, "\"[fe80::1%eth0]:80\""), `3: listen.grpc: "fe80::1%eth0" is no host name or IP address`},
+		"an address with another scheme": {instead(socket, "tcp://127.0.0.1:80"), `3: listen.grpc: want unix:/path or host:port, got "tcp://127.0.0.1:80"`},
+		"a socket without a path":        {instead(socket, "\"unix:\""), "3: listen.grpc: want unix:/path"},
+		"a socket without a file":        {instead(socket, "unix:@certbearer"), "3: listen.grpc: an abstract socket has no file mode to guard it; write unix:/path"},
+		"an admin address":               {instead("{grpc", "{admin: \"127.0.0.1:9194\", grpc"), `3: listen.admin: the admin interface is not available in this version; write "" or remove the key`},
+		"a listener at a port that another has on every network": {
+			instead("{grpc", "{http: \"0.0.0.0:9193\", grpc"), "3: listen.http: the same address as listen.ops"},
+		"Envoy at our address": {
+			more("envoy: {listen: \"127.0.0.1:9193\"}"), "4: envoy.listen: the same address as listen.ops, which is 127.0.0.1:9193"},
+		"Envoy's admin interface at our address": {
+			more("envoy: {adminListen: \"[::]:9193\"}"), "4: envoy.adminListen: the same address as listen.ops, which is 127.0.0.1:9193"},
+		"Envoy's admin interface at its listener": {
+			more("envoy: {adminListen: \"127.0.0.1:8443\"}"), "4: envoy.adminListen: the same address as envoy.listen"},
+		"an address that is none to connect to": {
+			more("envoy: {grpcAddress: \"0.0.0.0:9191\"}"), `4: envoy.grpcAddress: want the address that is connected to, with its host and port, got "0.0.0.0:9191"`},
+		"a port that is none to connect to": {
+			more("envoy: {grpcAddress: \"10.0.0.7:0\"}"), `4: envoy.grpcAddress: want the address that is connected to, with its host and port, got "10.0.0.7:0"`},
+		"where to reach what is not served": {
+			more("envoy: {httpAddress: \"10.0.0.7:80\"}"), "4: envoy.httpAddress: has meaning only with listen.http"},
+		"several hops where the last one's certificate is read": {
+			more("certificate: {hops: 2}"), "4: certificate.hops: more than 1 needs from: xfcc; source.certificate is that of the last proxy in front, not the client's"},
+		"a proxy in front that no hop speaks of": {
+			more("envoy: {front: {trustedCA: a, sans: [b]}}"), "4: envoy.front: has meaning only with certificate.hops above 1"},
 		"two listeners at one address":    {instead("{grpc", "{http: \"unix:/run/certbearer/./extauthz.sock\", grpc"), "3: listen.http: the same address as listen.grpc"},
 		"a listener at a default address": {instead("{grpc", "{http: \"127.0.0.1:9193\", grpc"), "3: listen.http: the same address as listen.ops"},
 		"TCP without callers":             {tcp, "3: listen.grpc: a TCP listener needs callers: write callers: {certificate: FILE, key: FILE, trustedCA: FILE, sans: [NAME]}, or callers: unauthenticated to believe whoever can connect"},
@@ -276,7 +303,7 @@ func TestRoutesAreRefused(t *testing.T) {
 		"a scope twice":                          {route("scope: [a, a]"), `5: routes[0].scope[1]: "a" stands twice`},
 		"a route's audience that is the issuer":  {route("audience: " + issuer + "/"), "5: routes[0].audience: " + ourselves},
 		"a route's audience that is an endpoint": {route("audience: " + issuer + "/oauth2/token"), "5: routes[0].audience: " + ourselves},
-		"an unknown inject":                      {route("inject: {clientCert: rfc9440}"), "5: routes[0].inject.clientCert: unknown key"},
+		"an unknown inject":                      {route("inject: {clientCerts: rfc9440}"), "5: routes[0].inject.clientCerts: unknown key (did you mean clientCert?)"},
 		"a public route that grants": {route("access: public, clientId: b, audience: 'urn:x', scope: [c], inject: {bind: cnf}"), "5: routes[0].clientId: has meaning only with access: certificate; this route has access: public\n" +
 			"5: routes[0].audience: has meaning only with access: certificate; this route has access: public\n" +
 			"5: routes[0].scope: has meaning only with access: certificate; this route has access: public\n" +

@@ -12,6 +12,7 @@ import (
 func readConfig(m *mapping) *Config {
 	m.require("issuer")
 	readMode(m)
+	m.later("proxies")
 	config := &Config{
 		Issuer:                text(m, "issuer", "", parseIssuer),
 		Audience:              text(m, "audience", "", parseAudience),
@@ -47,6 +48,8 @@ func readAddresses(m *mapping, config *Config) {
 		envoy := readEnvoy(inner)
 		checkJWKS(inner, envoy, config.Listen)
 		checkPublic(inner, m, envoy, config)
+		checkFront(inner, config.Certificate)
+		checkEnvoyAddresses(inner, envoy, config.Listen)
 		return envoy
 	})
 }
@@ -82,11 +85,21 @@ func readRotateEvery(m *mapping) time.Duration {
 	return duration(m, "rotateEvery", 2160*time.Hour, 0, 87600*time.Hour)
 }
 
+// laterHeaders are those of other proxies and of RFC 9440, by what somebody may
+// call them.
+func laterHeaders() []string {
+	return []string{"client-cert", "rfc9440", "x-amzn-mtls-clientcert", "alb", "ssl-client-cert", "nginx", "x-forwarded-tls-client-cert", "traefik"}
+}
+
 func readCertificate(m *mapping) Certificate {
-	return Certificate{
-		From: text(m, "from", FromPeer, oneOf([]CertificateFrom{FromPeer, FromXFCC})),
+	certificate := Certificate{
+		From: text(m, "from", FromPeer, oneOf([]CertificateFrom{FromPeer, FromXFCC}, laterHeaders()...)),
 		Hops: number(m, "hops", 0, 0, 10),
 	}
+	if certificate.Hops > 1 && certificate.From == FromPeer && m.sound("from") {
+		m.fail("hops", "more than 1 needs from: xfcc; source.certificate is that of the last proxy in front, not the client's")
+	}
+	return certificate
 }
 
 var parseInbound = oneOf([]InboundAuthorization{InboundVerify, InboundReject, InboundReplace, InboundPass})
@@ -107,6 +120,7 @@ func readRevocations(m *mapping) Revocations {
 // injectReader reads an inject mapping over the values of the one around it.
 func injectReader(fallback Inject) func(*mapping) Inject {
 	return func(m *mapping) Inject {
+		m.later("clientCert")
 		return Inject{
 			Bind: text(m, "bind", fallback.Bind, oneOf([]Bind{BindCnf, BindNone})),
 			Typ:  text(m, "typ", fallback.Typ, oneOf([]TokenType{TypeAccessToken, TypeJWT})),
@@ -137,7 +151,10 @@ func readEnvoy(m *mapping) Envoy {
 		Listen:      text(m, "listen", "127.0.0.1:8443", hostPort),
 		Upstream:    text(m, "upstream", Upstream{}, parseUpstream),
 		UpstreamCA:  text(m, "upstreamCA", "", m.doc.filePath),
+		GRPCAddress: text(m, "grpcAddress", "", m.doc.reachedAddress),
+		HTTPAddress: text(m, "httpAddress", "", m.doc.reachedAddress),
 		Caller:      section(m, "caller", readEnvoyCaller),
+		Front:       section(m, "front", readEnvoyFront),
 		Certificate: text(m, "certificate", "", m.doc.filePath),
 		Key:         text(m, "key", "", m.doc.filePath),
 		ClientCertificate: text(m, "clientCertificate", ClientCertificateOptional,
@@ -157,6 +174,21 @@ func readEnvoyCaller(m *mapping) EnvoyCaller {
 		Key:         text(m, "key", "", m.doc.filePath),
 		TrustedCA:   text(m, "trustedCA", "", m.doc.filePath),
 		ServerName:  text(m, "serverName", "", parseServerName),
+	}
+}
+
+// readEnvoyFront reads who stands in front of Envoy.
+func readEnvoyFront(m *mapping) EnvoyFront {
+	return EnvoyFront{
+		TrustedCA: text(m, "trustedCA", "", m.doc.filePath),
+		SANs:      texts(m, "sans", parseSAN),
+	}
+}
+
+// checkFront reports a proxy in front whose element nobody would look at.
+func checkFront(m *mapping, certificate Certificate) {
+	if m.has("front") && certificate.Hops <= 1 && !m.doc.hasFault("certificate") {
+		m.fail("front", "has meaning only with certificate.hops above 1")
 	}
 }
 

@@ -12,7 +12,7 @@ type TLS struct {
 }
 
 func newAskingIdentity(t TLS, reloaded func(error)) (*identity, error) {
-	return newIdentity([]string{t.Certificate, t.Key}, t.config, reloaded)
+	return newIdentity([]part{{"certificate", t.Certificate}, {"key", t.Key}}, t.config, reloaded)
 }
 
 // config asks with an empty list of CAs, because clients that obey the list would

@@ -11,7 +11,7 @@ import (
 // identity holds the TLS side of one listener: the configuration built from the
 // files as they were last good.
 type identity struct {
-	files    []string
+	files    []part
 	load     func() (*tls.Config, error)
 	reloaded func(error)
 
@@ -21,8 +21,11 @@ type identity struct {
 	fault   error
 }
 
+// part is a file by what it is for.
+type part struct{ part, path string }
+
 // newIdentity makes one of files and of what builds a configuration from them.
-func newIdentity(files []string, load func() (*tls.Config, error), reloaded func(error)) (*identity, error) {
+func newIdentity(files []part, load func() (*tls.Config, error), reloaded func(error)) (*identity, error) {
 	id := &identity{files: files, load: load, reloaded: reloaded}
 	var err error
 	if id.seen, err = id.stat(); err != nil {
@@ -40,7 +43,7 @@ func newCallersIdentity(m MTLS, reloaded func(error)) (*identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newIdentity([]string{m.Certificate, m.Key, m.TrustedCA}, func() (*tls.Config, error) { return m.config(names) }, reloaded)
+	return newIdentity([]part{{"certificate", m.Certificate}, {"key", m.Key}, {"trustedCA", m.TrustedCA}}, func() (*tls.Config, error) { return m.config(names) }, reloaded)
 }
 
 // serverConfig is what the listener starts with; each handshake gets the
@@ -137,9 +140,9 @@ func (id *identity) health() error {
 func (id *identity) stat() ([]os.FileInfo, error) {
 	var infos []os.FileInfo
 	for _, file := range id.files {
-		info, err := os.Stat(file)
+		info, err := os.Stat(file.path)
 		if err != nil {
-			return nil, fmt.Errorf("mtls: %w", err)
+			return nil, &PartError{file.part, err}
 		}
 		infos = append(infos, info)
 	}

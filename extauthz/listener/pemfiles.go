@@ -18,20 +18,33 @@ const (
 
 var pemBegin = []byte("-----BEGIN")
 
+// PartError says which part of [MTLS] cannot be used.
+type PartError struct {
+	// Part is "certificate", "key" or "trustedCA".
+	Part string
+	Err  error
+}
+
+// Error returns "mtls: PART: CAUSE".
+func (e *PartError) Error() string { return "mtls: " + e.Part + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *PartError) Unwrap() error { return e.Err }
+
 // readPair reads a certificate chain and its key. No error repeats a byte of
 // the key file.
 func readPair(certificate, key string) (tls.Certificate, error) {
 	chain, err := readBounded(certificate)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("mtls: certificate: %w", err)
+		return tls.Certificate{}, &PartError{"certificate", err}
 	}
 	private, err := readBounded(key)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("mtls: key: %w", err)
+		return tls.Certificate{}, &PartError{"key", err}
 	}
 	pair, err := tls.X509KeyPair(chain, private)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("mtls: certificate %s with key %s: %w", certificate, key, err)
+		return tls.Certificate{}, &PartError{"certificate", fmt.Errorf("%s with key %s: %w", certificate, key, err)}
 	}
 	return pair, nil
 }
@@ -39,11 +52,11 @@ func readPair(certificate, key string) (tls.Certificate, error) {
 func readRoots(file string) (*x509.CertPool, error) {
 	text, err := readBounded(file)
 	if err != nil {
-		return nil, fmt.Errorf("mtls: trusted CA: %w", err)
+		return nil, &PartError{"trustedCA", err}
 	}
 	roots, err := ParseRoots(text)
 	if err != nil {
-		return nil, fmt.Errorf("mtls: trusted CA %s: %w", file, err)
+		return nil, &PartError{"trustedCA", fmt.Errorf("%s: %w", file, err)}
 	}
 	return roots, nil
 }

@@ -1,6 +1,9 @@
 package signer_test
 
 import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/json"
 	"maps"
 	"os"
@@ -200,5 +203,19 @@ func TestASetTakesNoKeyThatDoesNotFitItsAlgorithm(t *testing.T) {
 				t.Errorf("a key for %s in the set as %q: %v", algorithm, other, err)
 			}
 		}
+	}
+}
+
+// go-jose takes a salt of any length; other verifiers do not.
+func TestTheSaltOfPS256HasTheLengthOfTheDigest(t *testing.T) {
+	key := keyOf(t, signer.PS256)
+	signature, err := key.Sign(t.Context(), []byte("a.b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256([]byte("a.b"))
+	options := &rsa.PSSOptions{SaltLength: sha256.Size}
+	if err := rsa.VerifyPSS(key.Public().Key.(*rsa.PublicKey), crypto.SHA256, digest[:], signature, options); err != nil {
+		t.Error(err)
 	}
 }

@@ -115,3 +115,36 @@ func TestNothingIsRemovedThatIsNoKey(t *testing.T) {
 		t.Error("a folder was made")
 	}
 }
+
+// Each removal of the only key makes another first, so a reader that has listed
+// the old one finds the new one when it looks again.
+func TestWhoReadsWhileKeysAreReplacedNeverFails(t *testing.T) {
+	f := newFolder(t)
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	kid := f.signing(t)
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				replaced, err := signer.RemoveCompromised(t.Context(), f.dir, kid, f.options())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				kid = replaced.Signing.KID()
+			}
+		}
+	}()
+	for range 2000 {
+		if _, err := signer.Open(t.Context(), f.dir, signer.Options{}); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	close(done)
+	<-ended
+}

@@ -18,7 +18,7 @@ import (
 const maxEntries = 1024
 
 // readAttempts bounds how often a folder is read that is changed meanwhile.
-const readAttempts = 3
+const readAttempts = 10
 
 // Options say how a folder of keys is used. The zero value is ready to use and
 // makes nothing.

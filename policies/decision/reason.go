@@ -102,9 +102,11 @@ const (
 	ClientUnknown
 	// ClientAmbiguous: more than one client claims the certificate.
 	ClientAmbiguous
-	// ClientConflict: the request names one client in two different ways.
+	// ClientConflict: the request names two clients, or one that does not pin
+	// the certificate while others do.
 	ClientConflict
-	// ClientInactive: the client's status is not active.
+	// ClientInactive: the client's status is not active, or its document has a
+	// fault and never was good.
 	ClientInactive
 	// AnchorSharedUnbound: several clients trust this CA and this one binds no subject.
 	AnchorSharedUnbound

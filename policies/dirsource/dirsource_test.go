@@ -13,8 +13,10 @@ import (
 
 	"github.com/certbearer/certbearer/extauthz/testca"
 	"github.com/certbearer/certbearer/policies"
+	"github.com/certbearer/certbearer/policies/decision"
 	"github.com/certbearer/certbearer/policies/dirsource"
 	"github.com/certbearer/certbearer/policies/sourcetest"
+	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -60,6 +62,170 @@ func TestKubernetesVolumeSwapIsFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "off" })
+}
+
+// x shares a CA with y, who is bound to no subject. Whatever becomes of the
+// document of x, its certificate is not y's.
+func TestADocumentThatWasNeverGoodKeepsItsCertificatesFromOthers(t *testing.T) {
+	root, err := testca.SelfSigned(testca.Template{CommonName: "CA", CA: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := root.Issue(testca.Template{CommonName: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(members map[string]any) string {
+		members["resourceType"] = "ClientApplication"
+		text, err := json.Marshal(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	ca, pinned, bound := string(root.PEM()), string(leaf.PEM()), map[string]string{"subjectDn": "CN=x"}
+	type all = map[string]any
+	for sentence, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"good":                          {map[string]string{"x.json": text(all{"certificateTrustStore": ca, "tlsClientAuth": bound})}, "x"},
+		"bound, with a slip":            {map[string]string{"x.json": text(all{"certificateTrustStore": ca, "tlsClientAuth": bound, "naame": "x"})}, "x refuses: client_inactive"},
+		"pinned and off, with a slip":   {map[string]string{"x.json": text(all{"certificateTrustStore": pinned, "status": "off", "naame": "x"})}, "x refuses: client_inactive"},
+		"pinned, without a good id":     {map[string]string{"x.json": text(all{"certificateTrustStore": pinned, "id": "x y"})}, "x.json#1 refuses: client_inactive"},
+		"pinned, one of two without id": {map[string]string{"x.json": text(all{"id": "z"}) + text(all{"certificateTrustStore": pinned})}, "x.json#2 refuses: client_inactive"},
+		"in two documents, bound in the second": {map[string]string{
+			"x.json": text(all{"certificateTrustStore": pem(t)}), "x2.json": text(all{"id": "x", "certificateTrustStore": ca, "tlsClientAuth": bound}),
+		}, "x refuses: client_inactive"},
+		"in a Bundle with a slip": {map[string]string{
+			"b.json": `{"resourceType":"Bundle","type":"a","type":"b","entry":[{"resource":` + text(all{"id": "x", "certificateTrustStore": pinned}) + `}]}`,
+		}, "x refuses: client_inactive"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "y.json"), text(all{"certificateTrustStore": ca}))
+			for name, text := range c.files {
+				write(t, filepath.Join(dir, name), text)
+			}
+			s, _, err := dirsource.Load(dirsource.Config{Dir: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := decide(s, leaf); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// decide says whose the certificate is, or why it is refused.
+func decide(s *policies.Snapshot, leaf *testca.Issued) string {
+	chain := truststore.NewChain(leaf.Certificate, nil)
+	client, err := s.Resolve(chain, policies.Hint{}, nil)
+	if err != nil {
+		return decision.ReasonOf(err).String()
+	}
+	if _, err := client.Judge(s, chain, time.Now(), nil); err != nil {
+		return client.ID() + " refuses: " + decision.ReasonOf(err).String()
+	}
+	return client.ID()
+}
+
+func TestADocumentThatLosesItsIDStaysTheClientsThatItWas(t *testing.T) {
+	dir := t.TempDir()
+	name, store := filepath.Join(dir, "file.json"), pem(t)
+	write(t, name, document("a", "active", store))
+	updates := run(t, dirsource.Config{Dir: dir})
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
+	write(t, name, strings.Replace(document("a", "active", store), `"id"`, `"Id"`, 1))
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool {
+		return status(s, "a") == "active" && s.Len() == 1 && len(r.Faults) == 1
+	})
+	write(t, name, strings.Replace(document("a", "off", store), `"id"`, `"Id"`, 1))
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool { return status(s, "a") == "off" && s.Len() == 1 })
+	write(t, name, document("a", "active", store))
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool {
+		return status(s, "a") == "active" && len(r.Faults) == 0
+	})
+}
+
+func TestAnIDThatIsCutShortIsNoOtherClients(t *testing.T) {
+	dir := t.TempDir()
+	name, store := filepath.Join(dir, "file.yaml"), pem(t)
+	whole := "resourceType: ClientApplication\ncertificateTrustStore: |\n  " + strings.ReplaceAll(strings.TrimSpace(store), "\n", "\n  ") + "\nstatus: active\nid: partner\n"
+	write(t, filepath.Join(dir, "part.json"), document("part", "active", pem(t)))
+	write(t, name, whole)
+	updates := run(t, dirsource.Config{Dir: dir})
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return s.Len() == 2 })
+	write(t, name, strings.TrimSuffix(whole, "ner\n"))
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool {
+		partner, part := s.Client("partner"), s.Client("part")
+		return len(r.Faults) == 2 && s.Len() == 2 && status(s, "part") == "active" && status(s, "partner") == "active" &&
+			len(s.PinnedBy(partner.Pins()[0])) == 1 && len(s.PinnedBy(part.Pins()[0])) == 1
+	})
+	write(t, name, strings.TrimSuffix(strings.Replace(whole, "active", "off", 1), "ner\n"))
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool {
+		return status(s, "part") == "active" && status(s, "partner") == "off"
+	})
+}
+
+// beforeRescan is a time within which no look at the whole folder helps.
+const beforeRescan = 8 * time.Second
+
+func TestALinkedFileThatIsEditedInPlaceIsFollowed(t *testing.T) {
+	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "a.json")
+	write(t, elsewhere, document("a", "active", pem(t)))
+	began := time.Now()
+	updates := run(t, dirsource.Config{Dir: dir})
+	if err := os.Symlink(elsewhere, filepath.Join(dir, "a.json")); err != nil {
+		t.Fatal(err)
+	}
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
+	write(t, elsewhere, document("a", "off", pem(t)))
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "off" })
+	if took := time.Since(began); took > beforeRescan {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func TestALinkedFileWhoseSizeAndTimeStayIsFollowed(t *testing.T) {
+	dir, elsewhere, store := t.TempDir(), filepath.Join(t.TempDir(), "a.json"), pem(t)
+	soon := time.Now().Add(time.Hour)
+	put := func(status string) {
+		write(t, elsewhere, document("a", status, store))
+		if err := os.Chtimes(elsewhere, soon, soon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("active")
+	if err := os.Symlink(elsewhere, filepath.Join(dir, "a.json")); err != nil {
+		t.Fatal(err)
+	}
+	updates := run(t, dirsource.Config{Dir: dir})
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
+	put("OFFOFF") // which is no status, of the same length
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "off" })
+}
+
+func TestALinkToNothingKeepsItsClients(t *testing.T) {
+	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "a.json")
+	link := filepath.Join(dir, "a.json")
+	write(t, elsewhere, document("a", "active", pem(t)))
+	if err := os.Symlink(elsewhere, link); err != nil {
+		t.Fatal(err)
+	}
+	updates := run(t, dirsource.Config{Dir: dir})
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
+	if err := os.Remove(elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool {
+		return status(s, "a") == "active" && len(r.Faults) == 1 && r.Faults[0].Problem == "is a link to nothing"
+	})
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool { return s.Len() == 0 && len(r.Faults) == 0 })
 }
 
 func TestFolderThatDisappearsKeepsItsClients(t *testing.T) {

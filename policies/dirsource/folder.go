@@ -21,10 +21,11 @@ import (
 type folder struct {
 	config  Config
 	files   map[string]*file
+	links   map[string]bool   // names of symbolic links: a watch does not see what they lead to
 	ignored map[string]string // names that are not read, and why
 	lost    *policies.Fault   // the folder itself cannot be read
 
-	working *policies.Snapshot // every document's last good version
+	working *policies.Snapshot // every document's last good version, or what is left of it
 	good    *policies.Snapshot // the last that strict reading let out
 	claims  map[string][]claim // by client_id
 
@@ -42,6 +43,7 @@ type folder struct {
 type file struct {
 	stamp     stamp
 	sum       [sha256.Size]byte
+	unread    string // why it could not be read, if it could not
 	documents []document
 	warnings  []policies.Fault
 	fault     *policies.Fault // the file as such cannot be read
@@ -49,16 +51,23 @@ type file struct {
 
 // document is what the index needs of one document: no text, no certificate.
 type document struct {
-	id     string
-	client *policies.Client // nil if it has a fault
+	id string
+	// record is the client's, if usable is set. Otherwise it is what the
+	// document claims in spite of its fault, or what it claimed when it could
+	// last be read; it may be nil.
+	record *policies.Client
+	usable bool
 	off    bool
-	fault  *policies.Fault
+	// nameless is a document with a fault of which the id is not to be seen. Its
+	// id is that of the file's name, or no client's.
+	nameless bool
+	fault    *policies.Fault
 }
 
 // claim says that a file has a document for a client.
 type claim struct {
 	file string
-	document
+	*document
 }
 
 // stamp tells whether a file may have changed without reading it.
@@ -66,12 +75,18 @@ type stamp struct {
 	size     int64
 	modified time.Time
 	inode    uint64
+	fresh    bool // it may change once more without a change of the rest
 }
+
+// freshFor is how coarsely file systems count the time of a change: two seconds
+// on FAT, less elsewhere.
+const freshFor = 2 * time.Second
 
 func newFolder(config Config) *folder {
 	return &folder{
 		config:    config,
 		files:     make(map[string]*file),
+		links:     make(map[string]bool),
 		ignored:   make(map[string]string),
 		working:   policies.Empty(config.Options),
 		claims:    make(map[string][]claim),
@@ -96,12 +111,14 @@ func (f *folder) scan() error {
 	if err != nil {
 		return fmt.Errorf("clients: %w", err)
 	}
+	f.links = make(map[string]bool)
 	f.ignored = make(map[string]string)
 	present := make(map[string]bool, len(entries))
 	touched := make(map[string]bool)
 	for _, entry := range entries {
 		if f.wanted(entry.Name()) {
 			present[entry.Name()] = true
+			f.noteLink(entry.Name(), entry.Type())
 			f.read(entry.Name(), true, touched)
 		}
 	}
@@ -126,9 +143,33 @@ func (f *folder) rescan() {
 func (f *folder) update(names map[string]bool) {
 	touched := make(map[string]bool)
 	for name := range names {
-		if f.wanted(name) {
-			f.read(name, false, touched)
+		if !f.wanted(name) {
+			continue
 		}
+		delete(f.links, name)
+		if info, err := os.Lstat(filepath.Join(f.config.Dir, name)); err == nil {
+			f.noteLink(name, info.Mode())
+		}
+		f.read(name, false, touched)
+	}
+	f.reconcile(touched)
+}
+
+func (f *folder) noteLink(name string, mode fs.FileMode) {
+	if mode.Type() == fs.ModeSymlink {
+		f.links[name] = true
+	}
+}
+
+// hasLinks reports whether there is something to poll.
+func (f *folder) hasLinks() bool { return len(f.links) > 0 && f.lost == nil }
+
+// poll looks at the files that are symbolic links: what they lead to may be
+// written to without an event in the folder.
+func (f *folder) poll() {
+	touched := make(map[string]bool)
+	for name := range f.links {
+		f.read(name, true, touched)
 	}
 	f.reconcile(touched)
 }
@@ -153,8 +194,11 @@ func (f *folder) read(name string, trust bool, touched map[string]bool) {
 	path := filepath.Join(f.config.Dir, name)
 	info, err := os.Stat(path) // through symlinks
 	if errors.Is(err, fs.ErrNotExist) {
-		f.forget(name, touched)
-		return
+		if !f.links[name] {
+			f.forget(name, touched)
+			return
+		}
+		err = errors.New("is a link to nothing")
 	}
 	if err == nil && info.IsDir() {
 		f.ignored[name] = "is not read: it is a folder"
@@ -164,8 +208,8 @@ func (f *folder) read(name string, trust bool, touched map[string]bool) {
 	before := f.files[name]
 	var now stamp
 	if err == nil {
-		now = stampOf(info)
-		if trust && before != nil && before.stamp == now {
+		now = stampOf(info, time.Now())
+		if trust && before != nil && before.stamp == now && !now.fresh {
 			return
 		}
 	}
@@ -174,17 +218,21 @@ func (f *folder) read(name string, trust bool, touched map[string]bool) {
 		data, err = readBounded(path, info)
 	}
 	sum := sha256.Sum256(data)
-	if err == nil && before != nil && before.fault == nil && before.sum == sum {
+	unread := ""
+	if err != nil {
+		unread = err.Error()
+	}
+	if before != nil && before.sum == sum && before.unread == unread {
 		before.stamp = now
 		return
 	}
 	next := parse(name, data, err)
-	next.stamp, next.sum = now, sum
+	next.stamp, next.sum, next.unread = now, sum, unread
 	f.replace(name, before, next, touched)
 }
 
-func stampOf(info fs.FileInfo) stamp {
-	s := stamp{size: info.Size(), modified: info.ModTime()}
+func stampOf(info fs.FileInfo, at time.Time) stamp {
+	s := stamp{size: info.Size(), modified: info.ModTime(), fresh: at.Sub(info.ModTime()) < freshFor}
 	if system, ok := info.Sys().(*syscall.Stat_t); ok {
 		s.inode = system.Ino
 	}
@@ -220,24 +268,32 @@ func parse(name string, data []byte, readErr error) *file {
 		}
 		next.fault = fault
 	}
-	for _, p := range parsed {
-		next.documents = append(next.documents, document{
-			id: p.ID, client: p.Client, off: p.HasStatus && p.Status == policies.StatusOff, fault: p.Fault,
-		})
+	for i, p := range parsed {
+		next.documents = append(next.documents, documentOf(name, i+1, p))
 		next.warnings = append(next.warnings, p.Warnings...)
 	}
 	return next
 }
 
-// replace takes a file's new content in. Where part of it cannot be read, the
-// clients that it had and that are not seen now keep a claim without content.
+func documentOf(file string, number int, p policies.Document) document {
+	d := document{
+		id: p.ID, record: p.Client, usable: p.Client != nil, fault: p.Fault,
+		off: p.HasStatus && p.Status != policies.StatusActive,
+	}
+	if p.Fault == nil {
+		return d
+	}
+	d.record, d.nameless = p.Remnant, !p.OwnID
+	if d.id == "" && len(d.record.Pins())+len(d.record.Anchors()) > 0 {
+		d.id = fmt.Sprintf("%s#%d", file, number) // no client_id has this form
+	}
+	return d
+}
+
+// replace takes a file's new content in.
 func (f *folder) replace(name string, before, next *file, touched map[string]bool) {
-	if before != nil && next.hides() {
-		for _, old := range before.documents {
-			if old.id != "" && !next.has(old.id) {
-				next.documents = append(next.documents, document{id: old.id})
-			}
-		}
+	if before != nil {
+		next.carry(before)
 	}
 	f.forget(name, touched)
 	f.files[name] = next
@@ -245,8 +301,8 @@ func (f *folder) replace(name string, before, next *file, touched map[string]boo
 	if next.troubled() {
 		f.troubled[name] = true
 	}
-	for _, d := range next.documents {
-		if d.id != "" {
+	for i := range next.documents {
+		if d := &next.documents[i]; d.id != "" {
 			f.setClaims(d.id, append(f.claims[d.id], claim{file: name, document: d}), touched)
 		}
 	}
@@ -272,11 +328,62 @@ func (f *file) troubled() bool {
 		slices.ContainsFunc(f.documents, func(d document) bool { return d.fault != nil })
 }
 
+// carry takes over the clients that the file had before and that are not seen
+// now, if part of it cannot be read: they keep what they claimed. So do those
+// that are seen in part only.
+func (f *file) carry(before *file) {
+	if !f.hides() {
+		return
+	}
+	var carried []document
+	for _, old := range before.documents {
+		switch {
+		case old.id == "":
+		case !f.has(old.id):
+			carried = append(carried, document{id: old.id, record: old.record, off: old.off})
+		case f.fault != nil && old.record != nil:
+			f.addClaims(old)
+		}
+	}
+	if len(carried) == 0 {
+		return
+	}
+	// A document without an id is one of them. Which one shows if there is one.
+	nameless := f.takeNameless(before)
+	if len(carried) == 1 && len(nameless) == 1 {
+		carried[0].off = carried[0].off || nameless[0].off
+	}
+	f.documents = append(f.documents, carried...)
+}
+
+// addClaims has the documents of the id, where they are broken, claim besides
+// what an older one did.
+func (f *file) addClaims(old document) {
+	for i := range f.documents {
+		if d := &f.documents[i]; d.id == old.id && d.fault != nil {
+			d.record = policies.Remnant(d.id, d.off, d.record, old.record)
+		}
+	}
+}
+
+// takeNameless has the documents without an id, except those that the file's
+// name gave an id before, claim nothing, and returns what they were.
+func (f *file) takeNameless(before *file) []document {
+	var nameless []document
+	for i := range f.documents {
+		d := &f.documents[i]
+		if !d.nameless || d.id != "" && before.has(d.id) {
+			continue
+		}
+		nameless = append(nameless, *d)
+		d.id, d.record = "", nil
+	}
+	return nameless
+}
+
 // hides reports whether the file may hold documents whose id cannot be seen.
 func (f *file) hides() bool {
-	return f.fault != nil || slices.ContainsFunc(f.documents, func(d document) bool {
-		return d.fault != nil && !policies.ValidID(d.id)
-	})
+	return f.fault != nil || slices.ContainsFunc(f.documents, func(d document) bool { return d.nameless })
 }
 
 func (f *file) has(id string) bool {
@@ -311,14 +418,35 @@ func (f *folder) reconcile(touched map[string]bool) {
 		switch {
 		case len(claims) == 0:
 			builder.Remove(id)
-		case len(claims) == 1 && claims[0].client != nil:
-			builder.Put(claims[0].client)
-		case slices.ContainsFunc(claims, func(c claim) bool { return c.off }):
-			builder.TurnOff(id)
+		case len(claims) == 1 && claims[0].usable:
+			// Kept as it was put, so that putting it again is putting the same.
+			claims[0].record = builder.Put(claims[0].record)
+		default:
+			f.degrade(builder, id, claims)
 		}
 	}
 	f.working = builder.Snapshot()
 	f.stale = true
+}
+
+// degrade is about a client whose documents cannot be used. Its last good
+// version stays. If it has none, nobody is let in as it, and its certificates
+// are kept from being taken for those of others.
+func (f *folder) degrade(builder *policies.Builder, id string, claims []claim) {
+	off := slices.ContainsFunc(claims, func(c claim) bool { return c.off })
+	if current := f.working.Client(id); current != nil && !current.IsRemnant() {
+		if off {
+			builder.TurnOff(id)
+		}
+		return
+	}
+	var records []*policies.Client
+	for _, c := range claims {
+		if c.record != nil {
+			records = append(records, c.record)
+		}
+	}
+	builder.Put(policies.Remnant(id, off, records...))
 }
 
 // changed reports whether result would return something new.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +90,34 @@ var cases = map[string]testCase{
 			return w.pinned(s, 0, "a") && len(r.Faults) > 0
 		})
 	}},
+	"a text that holds no document keeps its clients": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.write("b.json", doc{ID: "b", Status: "off", TrustStore: w.pems[1]})
+		w.Write(w.t, "c.yaml", yamlOf("c", w.pems[2]))
+		w.start()
+		w.Write(w.t, "a.json", "")
+		w.Write(w.t, "b.json", "\n")
+		w.Write(w.t, "c.yaml", "# nothing\n")
+		w.until("they are as they were and each is a fault", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.lets(s, "a") && w.pinned(s, 0, "a") && w.holds(s, 1, "b") && w.lets(s, "c") && w.pinned(s, 2, "c") && len(r.Faults) == 3
+		})
+		w.Remove(w.t, "b.json")
+		w.until("b is gone", func(s *policies.Snapshot, r policies.Report) bool { return w.pinned(s, 1) && len(r.Faults) == 2 })
+	}},
+	"a YAML text that is broken off keeps its client": {run: func(w *world) {
+		w.Write(w.t, "a.yaml", yamlOf("a", w.pems[0]))
+		w.start()
+		w.Write(w.t, "a.yaml", yamlOf("a", w.pems[1])+"name: Wh")
+		w.until("a is as it was and a fault shows", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.lets(s, "a") && w.pinned(s, 0, "a") && w.pinned(s, 1) && len(r.Faults) > 0
+		})
+		w.Write(w.t, "a.yaml", yamlOf("a", w.pems[1])+"name: Whole\n")
+		w.until("a is as it is now", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.lets(s, "a") && w.pinned(s, 1, "a") && len(r.Faults) == 0
+		})
+		w.Write(w.t, "a.yaml", yamlOf("a", w.pems[1])+"status: off")
+		w.until("off counts all the same", func(s *policies.Snapshot, r policies.Report) bool { return w.holds(s, 1, "a") && len(r.Faults) > 0 })
+	}},
 	"a bad document that says off turns its client off": {run: func(w *world) {
 		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
 		w.start()
@@ -97,14 +126,42 @@ var cases = map[string]testCase{
 			return w.status(s, "a") == policies.StatusOff && faulty(r, "a")
 		})
 	}},
+	"a status that nobody can read turns its client off": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
+		w.start()
+		w.write("a.json", doc{ID: "a", Status: "Off", TrustStore: w.pems[0]})
+		w.until("a is off and keeps its pin", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.status(s, "a") == policies.StatusOff && w.pinned(s, 0, "a") && faulty(r, "a")
+		})
+	}},
 	"a bad document that was mended counts again": {run: func(w *world) {
 		w.write("a.json", doc{ID: "a", TrustStore: "garbage"})
 		w.start()
-		w.until("a is not there", func(s *policies.Snapshot, r policies.Report) bool { return s.Client("a") == nil && faulty(r, "a") })
+		w.until("nobody is let in as a", func(s *policies.Snapshot, r policies.Report) bool { return !w.lets(s, "a") && faulty(r, "a") })
 		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
 		w.until("a is there and no fault is left", func(s *policies.Snapshot, r policies.Report) bool {
-			return w.pinned(s, 0, "a") && len(r.Faults) == 0
+			return w.lets(s, "a") && w.pinned(s, 0, "a") && len(r.Faults) == 0
 		})
+	}},
+	"a bad document from the start keeps its pin from others": {run: func(w *world) {
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0], Mode: "unheard of"})
+		w.write("b.json", doc{ID: "b", TrustStore: w.pems[1] + "garbage"})
+		w.write("c.json", doc{ID: "c", Status: "off", TrustStore: w.pems[2], Mode: "unheard of"})
+		w.start()
+		w.until("each holds its pin and lets nobody in", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.holds(s, 0, "a") && w.holds(s, 1, "b") && w.holds(s, 2, "c") && w.status(s, "c") == policies.StatusOff && faulty(r, "a")
+		})
+		w.write("a.json", doc{ID: "a", TrustStore: w.pems[1], Mode: "unheard of"})
+		w.write("b.json", doc{ID: "b", TrustStore: w.pems[0]})
+		w.until("a holds the pin of its new text", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.holds(s, 1, "a") && w.pinned(s, 0, "b") && w.lets(s, "b")
+		})
+		w.Write(w.t, "a.json", "{{{")
+		w.until("a holds what it had", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.holds(s, 1, "a") && len(r.Faults) > 0 && !slices.ContainsFunc(r.Faults, func(f policies.Fault) bool { return f.ClientID == "a" && f.Field == "mode" })
+		})
+		w.Remove(w.t, "a.json")
+		w.until("a is gone", func(s *policies.Snapshot, r policies.Report) bool { return s.Client("a") == nil && w.pinned(s, 1) })
 	}},
 	"one id in two documents: the last good version stays": {run: func(w *world) {
 		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
@@ -125,11 +182,21 @@ var cases = map[string]testCase{
 		w.write("other.json", doc{ID: "a", Status: "off"})
 		w.until("a is off", func(s *policies.Snapshot, _ policies.Report) bool { return w.status(s, "a") == policies.StatusOff })
 	}},
-	"one id in two documents from the start is nobody": {run: func(w *world) {
+	"one id in two documents from the start is nobody, with the pins of both": {run: func(w *world) {
 		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
 		w.write("other.json", doc{ID: "a", TrustStore: w.pems[1]})
 		w.start()
-		w.until("neither counts", func(s *policies.Snapshot, r policies.Report) bool { return s.Client("a") == nil && faulty(r, "a") })
+		w.until("neither counts", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.holds(s, 0, "a") && w.holds(s, 1, "a") && faulty(r, "a")
+		})
+		w.Write(w.t, "a.json", "{{{")
+		w.until("the unreadable one keeps its pin", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.holds(s, 0, "a") && w.holds(s, 1, "a") && len(r.Faults) > 1
+		})
+		w.Remove(w.t, "a.json")
+		w.until("the other one counts", func(s *policies.Snapshot, r policies.Report) bool {
+			return w.lets(s, "a") && w.pinned(s, 1, "a") && w.pinned(s, 0) && len(r.Faults) == 0
+		})
 	}},
 	"strict keeps the whole set while a document is bad": {strict: true, run: func(w *world) {
 		w.write("a.json", doc{ID: "a", TrustStore: w.pems[0]})
@@ -171,6 +238,13 @@ type doc struct {
 	ID           string `json:"id,omitempty"`
 	Status       string `json:"status,omitempty"`
 	TrustStore   string `json:"certificateTrustStore,omitempty"`
+	Mode         string `json:"mode,omitempty"`
+}
+
+// yamlOf is a whole document of one client that ends with its id.
+func yamlOf(id, pem string) string {
+	return "resourceType: ClientApplication\ncertificateTrustStore: |\n  " +
+		strings.ReplaceAll(strings.TrimSpace(pem), "\n", "\n  ") + "\nid: " + id + "\n"
 }
 
 // world is one running source and the last that it published.
@@ -254,6 +328,17 @@ func (w *world) status(s *policies.Snapshot, id string) policies.Status {
 		return client.Status()
 	}
 	return policies.StatusError
+}
+
+// lets reports whether the client is one that somebody may be let in as.
+func (w *world) lets(s *policies.Snapshot, id string) bool {
+	return w.status(s, id) == policies.StatusActive
+}
+
+// holds reports whether the n-th certificate is this client's, and no way in.
+func (w *world) holds(s *policies.Snapshot, n int, id string) bool {
+	w.t.Helper()
+	return w.pinned(s, n, id) && !w.lets(s, id)
 }
 
 func faulty(r policies.Report, id string) bool {

@@ -1,6 +1,7 @@
 package truststore
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/binary"
@@ -12,7 +13,7 @@ type Anchor struct {
 	// Thumbprint is the SHA-256 of the DER certificate.
 	Thumbprint [sha256.Size]byte
 	// ID is the same for two certificates of one CA: subject and public key
-	// agree, whatever else a renewal changed.
+	// agree, whatever else a renewal changed, and however the key is encoded.
 	ID [sha256.Size]byte
 }
 
@@ -27,6 +28,24 @@ func anchorID(c *x509.Certificate) [sha256.Size]byte {
 	sum := sha256.New()
 	sum.Write(length[:])
 	sum.Write(c.RawSubject)
-	sum.Write(c.RawSubjectPublicKeyInfo)
+	sum.Write(publicKeyOf(c))
 	return [sha256.Size]byte(sum.Sum(nil))
+}
+
+// publicKeyOf returns the key in its one canonical encoding. crypto/x509 reads
+// others too, a BIT STRING with unused bits for one, so that the bytes of a
+// certificate do not tell whether its key is another. Keys that crypto/x509
+// does not know sign nothing here, and stand as they are.
+func publicKeyOf(c *x509.Certificate) []byte {
+	canonical, err := x509.MarshalPKIXPublicKey(c.PublicKey)
+	if err != nil {
+		return c.RawSubjectPublicKeyInfo
+	}
+	return canonical
+}
+
+// canonicalKey reports whether the key is encoded as whoever signs a
+// certificate is to encode it.
+func canonicalKey(c *x509.Certificate) bool {
+	return bytes.Equal(publicKeyOf(c), c.RawSubjectPublicKeyInfo)
 }

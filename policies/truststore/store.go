@@ -53,7 +53,8 @@ func (e *BlockError) Error() string {
 
 // Parse reads concatenated PEM certificates. White space may stand around the
 // blocks and nothing else: private keys, other PEM types, PEM headers, text and
-// truncated blocks are each a *BlockError. Blank text is an empty store.
+// truncated blocks are each a *BlockError, and so is a public key that is not in
+// its canonical encoding. Blank text is an empty store.
 func Parse(text []byte) ([]Entry, error) {
 	if len(text) > MaxStoreBytes {
 		return nil, fmt.Errorf("the store has %d bytes, more than %d", len(text), MaxStoreBytes)
@@ -78,9 +79,31 @@ func Parse(text []byte) ([]Entry, error) {
 		if err != nil {
 			return nil, &BlockError{Block: block, Line: line, Problem: "not a certificate: " + err.Error()}
 		}
+		if !canonicalKey(certificate) {
+			return nil, &BlockError{Block: block, Line: line, Problem: "its public key is encoded in a way that no CA encodes it: one key could pass for two"}
+		}
 		entries = append(entries, Entry{Block: block, Certificate: certificate, Thumbprint: sha256.Sum256(der)})
 		rest = after
 	}
+}
+
+// Salvage returns the certificates that can be read out of a text that Parse may
+// refuse. Nobody may be let in by them: they only show whose certificates they
+// are while nobody knows what the store is to be.
+func Salvage(text []byte) []Entry {
+	rest := text[:min(len(text), MaxStoreBytes)]
+	var entries []Entry
+	for len(entries) < MaxStoreCertificates {
+		block, after := pem.Decode(rest)
+		if block == nil {
+			return entries
+		}
+		rest = after
+		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
+			entries = append(entries, Entry{Block: len(entries) + 1, Certificate: certificate, Thumbprint: sha256.Sum256(block.Bytes)})
+		}
+	}
+	return entries
 }
 
 var (

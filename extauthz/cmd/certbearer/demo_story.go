@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/certbearer/certbearer/extauthz/testca"
@@ -45,10 +47,11 @@ func (s *story) tell(ctx context.Context) int {
 		return s.unexpected
 	}
 	fmt.Fprintf(s.out, "Envoy listens on https://%s and asks certbearer about each request.\nThe service behind it answers with what it received.\n", s.stage.address)
-	s.knownClients(ctx)
-	s.strangers(ctx)
-	s.liveChanges(ctx)
-	s.forgeries(ctx)
+	for _, scenes := range []func(context.Context){s.knownClients, s.strangers, s.liveChanges, s.forgeries, s.tokens} {
+		if ctx.Err() == nil {
+			scenes(ctx)
+		}
+	}
 	return s.unexpected
 }
 
@@ -192,7 +195,7 @@ func (s *story) forgeries(ctx context.Context) {
 
 	s.scene("A caller's own Authorization")
 	s.request("GET /hello", "the certificate of lab-partner, and Authorization: Bearer of its own")
-	s.refused(ctx, s.cast.pinned, http.Header{"Authorization": {"Bearer of-its-own"}}, "authorization_refused")
+	s.refused(ctx, s.cast.pinned, http.Header{"Authorization": {"Bearer of-its-own"}}, "token_malformed")
 }
 
 // forgedXFCC is what Envoy itself would write for the certificate.
@@ -204,8 +207,12 @@ func forgedXFCC(victim *testca.Issued) string {
 // accepted expects a 200, and a token for the upstream that the key set
 // verifies and that names the certificate.
 func (s *story) accepted(ctx context.Context, client string, certificate *testca.Issued) {
-	s.request("GET /hello", "the certificate of "+client)
-	r, err := s.stage.call(ctx, certificate, "/hello", nil)
+	s.acceptedWith(ctx, client, certificate, "", nil)
+}
+
+func (s *story) acceptedWith(ctx context.Context, client string, certificate *testca.Issued, what string, header http.Header) {
+	s.request("GET /hello", strings.TrimSuffix("the certificate of "+client+", "+what, ", "))
+	r, err := s.stage.call(ctx, certificate, "/hello", header)
 	if err != nil {
 		s.wrong("%v", err)
 		return
@@ -294,7 +301,10 @@ func compact(value any) string {
 
 // invite says what to try by hand.
 func (s *story) invite() {
-	pki := filepath.Join(s.stage.site.Dir, "pki")
+	program, err := os.Executable()
+	if err != nil {
+		program = "certbearer"
+	}
 	s.line(`
 All of it keeps running until you press Ctrl-C. Try, in another terminal:
 
@@ -302,9 +312,11 @@ All of it keeps running until you press Ctrl-C. Try, in another terminal:
   curl --cacert pki/server.crt --cert pki/lab-partner.crt --key pki/lab-partner.key https://localhost:%[2]d/hello
   curl --cacert pki/server.crt --cert pki/stranger.crt --key pki/stranger.key https://localhost:%[2]d/hello
   curl --cacert pki/server.crt https://localhost:%[2]d/.well-known/jwks.json
-  certbearer explain --config certbearer.yaml --cert %[3]s/stranger.crt
-  certbearer clients list --config certbearer.yaml
+  curl --cacert pki/server.crt --cert pki/lab-partner.crt --key pki/lab-partner.key \
+    -d grant_type=client_credentials -d client_id=lab-partner https://localhost:%[2]d/oauth2/token
+  %[3]s explain --config certbearer.yaml --cert pki/stranger.crt
+  %[3]s clients list --config certbearer.yaml
   tail audit.jsonl
 
-or change a document in clients/ and ask again.`, s.stage.site.Dir, s.stage.address.Port(), pki)
+or change a document in clients/ and ask again.`, shellWord(s.stage.site.Dir), s.stage.address.Port(), shellWord(program))
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -124,7 +123,7 @@ func (g *gateway) listenTLS(ctx context.Context, handler http.Handler) error {
 		Log:     g.log,
 	})
 	if err != nil {
-		return fmt.Errorf("listen.tls: %w", err)
+		return inSetting("listen.tls", "listener", err)
 	}
 	g.direct = server
 	g.servers = append(g.servers, server)
@@ -192,11 +191,11 @@ func newRequestID(r *http.Request) string {
 func (g *gateway) loadRevocations() error {
 	var err error
 	if g.revocations, err = tokens.OpenRevocations(g.config.Revocations.File); err != nil {
-		return fmt.Errorf("revocations.file: %w", err)
+		return inSetting("revocations.file", "revocations", err)
 	}
 	revoked, err := g.revocations.Load(time.Now())
 	if err != nil {
-		return fmt.Errorf("revocations.file: %w", err)
+		return inSetting("revocations.file", "revocations", err)
 	}
 	g.putRevoked(revoked)
 	return nil

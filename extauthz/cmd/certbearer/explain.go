@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/certbearer/certbearer/extauthz"
@@ -20,8 +21,8 @@ type explainCommand struct {
 	configFlag
 	presentedFiles
 	ClientID string    `name:"client-id" help:"Judge as if the request named this client." placeholder:"ID"`
-	Method   string    `help:"The request's method." default:"GET"`
-	URL      string    `name:"url" help:"The request's URL, which chooses the route." default:"https://localhost/"`
+	Method   string    `help:"The request's method (default: ${default})." default:"GET" placeholder:"METHOD"`
+	URL      string    `name:"url" help:"The request's URL, which chooses the route (default: ${default})." default:"https://localhost/" placeholder:"URL"`
 	Time     time.Time `help:"Decide as of this time instead of now." placeholder:"RFC3339"`
 	JSON     bool      `name:"json" help:"Print JSON."`
 }
@@ -40,7 +41,7 @@ Exit codes: 0 allowed; 1 refused; 2 could not tell.`
 
 // Run decides and prints.
 func (e explainCommand) Run(c *console) error {
-	settings, err := config.Load(e.Config)
+	settings, err := e.load()
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func (e explainCommand) decide(ctx context.Context, explainer *extauthz.Explaine
 func loadClients(c *console, settings *config.Config) (*policies.Snapshot, error) {
 	clients, report, err := dirsource.Load(sourceConfig(settings))
 	if err != nil {
-		return nil, err
+		return nil, inSetting("clients.directory", "clients", err)
 	}
 	if clients == nil {
 		return nil, fmt.Errorf("with clients.strict no document counts while there are faults, here %d: certbearer clients check names them", len(report.Faults))
@@ -107,11 +108,18 @@ func newExplainer(settings *config.Config) (*extauthz.Explainer, error) {
 	}), nil
 }
 
+// methodToken is the token of RFC 9110 section 5.6.2: a proxy passes on nothing
+// else as a method.
+var methodToken = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
 // request is the check that Envoy would send.
 func (e explainCommand) request(settings *config.Config) (*wire.Request, error) {
 	target, err := url.Parse(e.URL)
 	if err != nil || target.Host == "" || target.Scheme != "https" && target.Scheme != "http" {
 		return nil, errors.New("--url: is no URL such as https://api.example/orders")
+	}
+	if !methodToken.MatchString(e.Method) {
+		return nil, errors.New("--method: is no HTTP method such as GET")
 	}
 	ders, err := e.read()
 	if err != nil {

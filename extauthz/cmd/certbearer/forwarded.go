@@ -20,8 +20,8 @@ func envoyPEM(ders ...[]byte) string {
 
 // forwardedHeader writes x-forwarded-client-cert as Envoy does with cert and
 // chain switched on: the leaf in Cert, all of them in Chain. hops is how many
-// proxies of the operator's wrote an element each, ours the first of them; 0
-// means that there is one.
+// proxies of the operator's wrote an element each, the calling one included, of
+// which the first one's counts; 0 means that there is one.
 func forwardedHeader(ders [][]byte, hops int) string {
 	sum := sha256.Sum256(ders[0])
 	element := "Hash=" + hex.EncodeToString(sum[:]) + `;Cert="` + envoyPEM(ders[0]) + `";Chain="` + envoyPEM(ders...) + `"`

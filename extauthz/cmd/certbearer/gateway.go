@@ -75,7 +75,7 @@ func newGateway(ctx context.Context, c *config.Config, log *slog.Logger) (_ *gat
 		}
 	}()
 	if g.recorder, err = audit.Open(c.Audit.To, audit.Limits{}); err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
+		return nil, inSetting("audit.to", "audit", err)
 	}
 	if g.cache, err = tokens.NewCache(cacheOptions(c)); err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func (g *gateway) listen(ctx context.Context, server *extauthz.Server) error {
 		Events:    g.events(),
 	})
 	if err != nil {
-		return fmt.Errorf("listen.grpc: %w", err)
+		return inCallers(err)
 	}
 	g.servers = append(g.servers, g.evidence)
 	authv3.RegisterAuthorizationServer(g.evidence, server)
@@ -169,7 +169,7 @@ func (g *gateway) events() listener.Events {
 		},
 		Reloaded: func(err error) {
 			g.metrics.Reloaded(audit.SubjectTLS, err)
-			g.logReload("the certificates of listen.grpc", err)
+			g.logReload("the certificates of listen.grpc", inCallers(err))
 		},
 	}
 }
@@ -193,9 +193,13 @@ func (g *gateway) run(ctx context.Context) error {
 	for _, warning := range keyWarnings(g.config) {
 		g.log.Warn(warning)
 	}
+	if hops := g.config.Certificate.Hops; hops > 1 {
+		g.log.Warn("certificate.hops: whoever can reach the calling proxy, and is not the proxy in front of it, can name any client's certificate", "hops", hops)
+	}
 	for _, server := range g.servers {
 		g.log.Info("listening", "address", server.Addr().String())
 	}
+	defer context.AfterFunc(ctx, func() { g.log.Info("draining") })()
 	serving, stopServing := context.WithCancelCause(ctx)
 	defer stopServing(nil)
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
@@ -205,7 +209,7 @@ func (g *gateway) run(ctx context.Context) error {
 	loops.Go(func() { g.keeper.Run(background, g.keysReported) })
 	loops.Go(func() {
 		if err := g.source.Run(background, g.publishClients); err != nil {
-			stopServing(err)
+			stopServing(inSetting("clients.directory", "clients", err))
 		}
 	})
 	group := listener.Group{Servers: g.servers, Readiness: g.readiness, DrainDelay: g.drainDelay()}
@@ -237,7 +241,7 @@ func (g *gateway) publish(change func(state.State) state.State) uint64 {
 }
 
 func (g *gateway) publishClients(snapshot *policies.Snapshot, report policies.Report) {
-	g.faults.setClients(report)
+	g.faults.setClients(snapshot, report)
 	for _, fault := range report.Faults {
 		g.log.Error("client document not in use", "fault", fault.Error())
 	}
@@ -245,8 +249,11 @@ func (g *gateway) publishClients(snapshot *policies.Snapshot, report policies.Re
 		g.log.Warn("client document", "warning", warning.Error())
 	}
 	g.metrics.Reloaded(audit.SubjectClients, firstFault(report))
+	if report.Kept {
+		g.log.Warn(keptText(snapshot), "documents", report.Documents, "faults", len(report.Faults))
+	}
 	if snapshot == nil {
-		return // strict, and no set was ever good
+		return
 	}
 	generation := g.publish(func(s state.State) state.State {
 		s.Clients = snapshot
@@ -262,6 +269,14 @@ func (g *gateway) publishClients(snapshot *policies.Snapshot, report policies.Re
 	g.readiness.Lift(needClients)
 }
 
+// keptText says what clients.strict has done about faults.
+func keptText(snapshot *policies.Snapshot) string {
+	if snapshot == nil {
+		return "clients.strict: no client is loaded until every fault is mended"
+	}
+	return "clients.strict: the whole last good set stays in use, but for clients turned off, until every fault is mended"
+}
+
 func firstFault(report policies.Report) error {
 	if len(report.Faults) == 0 {
 		return nil
@@ -275,10 +290,11 @@ func (g *gateway) reload() {
 	g.log.Info("reloading clients, keys and the audit file")
 	g.source.Reload()
 	g.keeper.Reload()
-	err := g.recorder.Reopen()
+	err := inSetting("audit.to", "audit", g.recorder.Reopen())
+	g.faults.setAudit(err)
 	g.metrics.Reloaded(audit.SubjectAudit, err)
 	if err != nil {
-		g.log.Error("audit file", "error", err.Error())
+		g.log.Error("the audit file that is open stays in use", "error", err.Error())
 	}
 }
 
@@ -309,7 +325,7 @@ func (g *gateway) closeAudit() error {
 	ctx, cancel := context.WithTimeout(context.Background(), auditPatience)
 	defer cancel()
 	if err := g.recorder.Close(ctx); err != nil {
-		return fmt.Errorf("audit: %w", err)
+		return inSetting("audit.to", "audit", err)
 	}
 	return nil
 }

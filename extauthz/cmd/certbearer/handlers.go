@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -58,9 +59,9 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 	if st.Clients != nil {
 		h.Clients = st.Clients.Len()
 	}
-	for what, err := range g.currentFaults() {
+	for _, err := range g.currentFaults() {
 		if err != nil {
-			h.Faults = append(h.Faults, what+": "+err.Error())
+			h.Faults = append(h.Faults, err.Error())
 		}
 	}
 	h.Healthy = len(h.Faults) == 0
@@ -71,11 +72,11 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 	answer(w, status, h)
 }
 
-// currentFaults are those that who has them can tell at any moment.
-func (g *gateway) currentFaults() map[string]error {
-	all := map[string]error{"callers": g.evidence.Fault(), "audit": g.recorder.Fault()}
+// currentFaults are those that who has them can tell at any moment; nil for none.
+func (g *gateway) currentFaults() []error {
+	all := []error{inCallers(g.evidence.Fault()), inSetting("audit.to", "audit", g.recorder.Fault())}
 	if g.direct != nil {
-		all["listen.tls"] = g.direct.Fault()
+		all = append(all, inSetting("listen.tls", "listener", g.direct.Fault()))
 	}
 	return all
 }
@@ -91,20 +92,31 @@ func answer(w http.ResponseWriter, status int, body any) {
 type faults struct {
 	mu          sync.Mutex
 	clients     policies.Report
+	kept        string // what strict reading has done about clients' faults
 	keys        []error
+	audit       error // of opening it anew
 	revocations error
 }
 
 func (f *faults) setRevocations(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.revocations = err
+	f.revocations = inSetting("revocations.file", "revocations", err)
 }
 
-func (f *faults) setClients(report policies.Report) {
+func (f *faults) setClients(snapshot *policies.Snapshot, report policies.Report) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.clients = report
+	f.clients, f.kept = report, ""
+	if report.Kept {
+		f.kept = keptText(snapshot)
+	}
+}
+
+func (f *faults) setAudit(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.audit = err
 }
 
 // setKeys takes the faults of the keys folder, of which each may be nil.
@@ -119,13 +131,13 @@ func (f *faults) texts() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := []string{}
-	for _, err := range f.keys {
+	for _, err := range append(slices.Clone(f.keys), f.audit, f.revocations) {
 		if err != nil {
-			out = append(out, "keys: "+err.Error())
+			out = append(out, err.Error())
 		}
 	}
-	if f.revocations != nil {
-		out = append(out, "revocations: "+f.revocations.Error())
+	if f.kept != "" {
+		out = append(out, f.kept)
 	}
 	for _, fault := range f.clients.Faults {
 		out = append(out, "clients: "+fault.Error())
@@ -151,7 +163,7 @@ func (g *gateway) listenHTTP(ctx context.Context, name, address string, handler 
 	}
 	server, err := listener.ListenHTTP(ctx, listener.HTTPConfig{Address: address, Handler: handler, Events: g.events(), Log: g.log})
 	if err != nil {
-		return wrap(name, err)
+		return inSetting(name, "listener", err)
 	}
 	g.servers = append(g.servers, server)
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,18 +18,22 @@ const shortPublishAhead = 30 * time.Minute
 
 // openKeys reads the keys folder before anything is served.
 func (g *gateway) openKeys(ctx context.Context) error {
+	_, before := signer.Open(ctx, g.config.Keys.Directory, signer.Options{})
 	set, err := g.keeper.Open(ctx)
 	g.keysReported(signer.Report{Set: set, Changed: err == nil, Read: true, Fault: err})
-	if err != nil {
-		return fmt.Errorf("keys: %w", err)
+	if err == nil && errors.Is(before, signer.ErrNoKeys) {
+		// Whoever did not expect it has mistyped the folder, or lost what was in it.
+		g.log.Warn("the keys folder had no signing key, and one was made", "directory", g.config.Keys.Directory, "kid", set.Keys.All()[0].KID())
 	}
-	return nil
+	return inKeysFolder(err)
 }
+
+func inKeysFolder(err error) error { return inSetting("keys.directory", "signer", err) }
 
 // keysReported takes what the keeper tells into use. On a fault the keys in use
 // stay.
 func (g *gateway) keysReported(report signer.Report) {
-	g.faults.setKeys(report.Fault, report.UpkeepFault)
+	g.faults.setKeys(inKeysFolder(report.Fault), inKeysFolder(report.UpkeepFault))
 	g.logUpkeep(report)
 	if report.UpkeepFault != nil && !report.Read {
 		g.metrics.Reloaded(audit.SubjectKeys, report.UpkeepFault)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/extauthz/signer"
 )
 
@@ -54,13 +53,13 @@ type listedStatement struct {
 
 // Run lists the keys of the configured folder. It makes none.
 func (k keysListCommand) Run(c *console) error {
-	settings, err := config.Load(k.Config)
+	settings, err := k.load()
 	if err != nil {
 		return err
 	}
 	keys, err := signer.Open(c.ctx, settings.Keys.Directory, signer.Options{})
 	if err != nil {
-		return err
+		return inSetting("keys.directory", "signer", err)
 	}
 	statement, err := signer.OpenStatementKeys(c.ctx, settings.Keys.Directory, signer.Options{})
 	if err != nil && !errors.Is(err, signer.ErrNoStatementKey) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,12 +39,18 @@ func asymmetric() []jose.SignatureAlgorithm {
 // keySet is a JSON Web Key Set (RFC 7517 5) of public keys.
 type keySet struct{ keys []jose.JSONWebKey }
 
-// loadKeySet reads a set from a file, or from an http or https URL.
-func loadKeySet(ctx context.Context, from string) (*keySet, error) {
+var errNoURL = errors.New("--cacert: has a meaning with --jwks and an https URL only")
+
+// loadKeySet reads a set from a file, or from an http or https URL, whose
+// certificate comes from the CAs in the file cacert if that is named.
+func loadKeySet(ctx context.Context, from, cacert string) (*keySet, error) {
+	roots, err := rootsFor(from, cacert)
+	if err != nil {
+		return nil, err
+	}
 	var data []byte
-	var err error
 	if strings.Contains(from, "://") {
-		data, err = fetch(ctx, from)
+		data, err = fetch(ctx, from, roots)
 	} else {
 		data, err = readUpTo(from, maxKeySetBytes)
 	}
@@ -50,6 +58,21 @@ func loadKeySet(ctx context.Context, from string) (*keySet, error) {
 		return nil, fmt.Errorf("--jwks: %w", err)
 	}
 	return parseKeySet(data)
+}
+
+// rootsFor returns the CAs in the file, nil for the system's.
+func rootsFor(from, cacert string) (*x509.CertPool, error) {
+	switch {
+	case cacert == "":
+		return nil, nil
+	case !strings.HasPrefix(from, "https://"):
+		return nil, errNoURL
+	}
+	roots, err := readRoots(cacert)
+	if err != nil {
+		return nil, fmt.Errorf("--cacert: %w", err)
+	}
+	return roots, nil
 }
 
 // parseKeySet passes over keys for other uses, of unknown kinds, and private or
@@ -107,7 +130,7 @@ func (s *keySet) verify(text string, token *decodedToken) signatureCheck {
 func invalid(detail string) signatureCheck { return signatureCheck{Checked: true, Detail: detail} }
 
 // fetch gets a key set over HTTP within fixed bounds of time and size.
-func fetch(ctx context.Context, from string) ([]byte, error) {
+func fetch(ctx context.Context, from string, roots *x509.CertPool) ([]byte, error) {
 	target, err := url.Parse(from)
 	if err != nil || !isHTTP(target) {
 		return nil, errors.New("is no http or https URL")
@@ -119,6 +142,10 @@ func fetch(ctx context.Context, from string) ([]byte, error) {
 		return nil, errors.New("is no http or https URL")
 	}
 	client := &http.Client{CheckRedirect: checkRedirect}
+	if roots != nil {
+		client.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+		defer client.CloseIdleConnections()
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, err

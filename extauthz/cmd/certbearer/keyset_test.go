@@ -35,7 +35,7 @@ func TestFetchingAKeySetStaysWithinItsBounds(t *testing.T) {
 		"a redirect to a file is not a key set": {"/file", "a redirect to where no key set is fetched from"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			_, err := loadKeySet(t.Context(), server.URL+c.path)
+			_, err := loadKeySet(t.Context(), server.URL+c.path, "")
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}

@@ -38,7 +38,7 @@ be done.`
 
 // Run rotates the keys of the configured folder.
 func (k keysRotateCommand) Run(c *console) error {
-	settings, err := config.Load(k.Config)
+	settings, err := k.load()
 	if err != nil {
 		return err
 	}

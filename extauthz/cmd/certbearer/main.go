@@ -6,16 +6,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/certbearer/certbearer/extauthz/config"
 )
 
 // Exit codes, the same for every command.
@@ -137,5 +141,24 @@ func (c *console) fail(err error) int {
 
 // configFlag is the one way to name the configuration.
 type configFlag struct {
-	Config string `help:"The configuration file." short:"c" env:"CERTBEARER_CONFIG" default:"certbearer.yaml" placeholder:"FILE"`
+	Config string `help:"The configuration file (default: $$CERTBEARER_CONFIG, or else certbearer.yaml)." short:"c" placeholder:"FILE"`
+}
+
+// configVariable names the configuration where no flag does. An empty one is as
+// good as none.
+const configVariable = "CERTBEARER_CONFIG"
+
+// file returns the file that is meant.
+func (f configFlag) file() string {
+	return cmp.Or(f.Config, os.Getenv(configVariable), configFile)
+}
+
+// load reads the configuration.
+func (f configFlag) load() (*config.Config, error) {
+	file := f.file()
+	settings, err := config.Load(file)
+	if _, found := os.Lstat(file); err != nil && errors.Is(found, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: there is no such configuration file: name one with --config or $%s, or make one with certbearer init DIR", file, configVariable)
+	}
+	return settings, err
 }

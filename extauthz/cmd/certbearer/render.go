@@ -1,8 +1,10 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,7 +19,7 @@ type renderCommands struct {
 
 type renderEnvoyCommand struct {
 	configFlag
-	OutputDir string `help:"Write envoy.yaml and envoy-sds.yaml into this folder, replacing them, instead of printing envoy.yaml." placeholder:"DIR"`
+	OutputDir string `help:"Write envoy.yaml and envoy-sds.yaml into this folder, replacing them, instead of printing envoy.yaml. It is made where there is none." placeholder:"DIR"`
 }
 
 // The files of a rendered configuration.
@@ -43,24 +45,25 @@ refers to the others beside the configuration file.
 
 // Run renders.
 func (r renderEnvoyCommand) Run(c *console) error {
-	settings, err := config.Load(r.Config)
+	settings, err := r.load()
 	if err != nil {
 		return err
 	}
-	if err := settings.CheckEnvoy(r.Config); err != nil {
+	if err := settings.CheckEnvoy(r.file()); err != nil {
 		return err
 	}
 	if r.OutputDir != "" {
-		return writeEnvoy(settings, r.OutputDir)
+		return r.write(c, settings)
 	}
-	folder, err := filepath.Abs(filepath.Dir(r.Config))
+	folder, err := filepath.Abs(filepath.Dir(r.file()))
 	if err != nil {
 		return err
 	}
 	files, err := renderEnvoy(settings, folder)
 	if err != nil {
-		return err
+		return inKeys(err, settings, r.file())
 	}
+	warnOfFiles(c.stderr, settings)
 	for _, file := range files[1:] {
 		if _, err := os.Stat(file.path); errors.Is(err, fs.ErrNotExist) {
 			fmt.Fprintf(c.stderr, "certbearer: %s does not exist yet: --output-dir %s writes it\n", file.path, folder)
@@ -102,16 +105,53 @@ func renderEnvoy(settings *config.Config, folder string) ([]renderedFile, error)
 	return files, nil
 }
 
-// writeEnvoy writes the files into a folder.
-func writeEnvoy(settings *config.Config, folder string) error {
-	absolute, err := filepath.Abs(folder)
+// write writes the files into the folder, which it makes where there is none.
+func (r renderEnvoyCommand) write(c *console, settings *config.Config) error {
+	folder, err := filepath.Abs(r.OutputDir)
 	if err != nil {
 		return err
 	}
-	files, err := renderEnvoy(settings, absolute)
+	files, err := renderEnvoy(settings, folder)
 	if err != nil {
-		return err
+		return inKeys(err, settings, r.file())
 	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("--output-dir: %w", err)
+	}
+	warnOfFiles(c.stderr, settings)
+	return writeFiles(files)
+}
+
+// warnOfFiles says which of the files that Envoy will open cannot be used as
+// they are here. It is no error: they may be on Envoy's machine only.
+func warnOfFiles(w io.Writer, settings *config.Config) {
+	e := settings.Envoy
+	warn := func(keys string, err error) {
+		if err != nil {
+			fmt.Fprintf(w, "certbearer: warning: %s: %v (Envoy opens it, so this matters where Envoy runs)\n", keys, err)
+		}
+	}
+	pair := func(keys, certificate, key string) {
+		if certificate != "" {
+			_, err := tls.LoadX509KeyPair(certificate, key)
+			warn(keys, err)
+		}
+	}
+	roots := func(key, file string) {
+		if file != "" {
+			_, err := readRoots(file)
+			warn(key, err)
+		}
+	}
+	pair("envoy.certificate, envoy.key", e.Certificate, e.Key)
+	roots("envoy.upstreamCA", e.UpstreamCA)
+	roots("envoy.front.trustedCA", e.Front.TrustedCA)
+	pair("envoy.caller.certificate, envoy.caller.key", e.Caller.Certificate, e.Caller.Key)
+	roots("envoy.caller.trustedCA", e.Caller.TrustedCA)
+}
+
+// writeFiles writes Envoy's files.
+func writeFiles(files []renderedFile) error {
 	for _, file := range files {
 		if err := replaceFile(file.path, file.text); err != nil {
 			return err

@@ -29,6 +29,7 @@ func TestTranscripts(t *testing.T) {
 			"replace":     replace,
 			"waitserving": waitServing,
 			"until":       until,
+			"servefile":   serveFile,
 		},
 		Setup:     setup,
 		Condition: condition,

@@ -1,14 +1,16 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/certbearer/certbearer/extauthz/config"
+	"github.com/certbearer/certbearer/extauthz/listener"
 )
 
 type serveCommand struct {
@@ -35,7 +37,7 @@ Logs go to standard error, audit records where audit.to says.
 
 // Run serves until the context ends.
 func (s serveCommand) Run(c *console) error {
-	settings, err := config.Load(s.Config)
+	settings, err := s.load()
 	if err != nil {
 		return err
 	}
@@ -89,10 +91,33 @@ func newLog(w io.Writer, settings config.Log) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, options))
 }
 
-// wrap says which setting an error is about.
-func wrap(setting string, err error) error {
+// settingError is an error about what a key of the configuration says.
+type settingError struct {
+	text string
+	err  error
+}
+
+func (e *settingError) Error() string { return e.text }
+func (e *settingError) Unwrap() error { return e.err }
+
+// inSetting names the key in the place of the package that begins the text. An
+// error of several lines has the key in each.
+func inSetting(key, name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", setting, err)
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = key + ": " + strings.TrimPrefix(line, name+": ")
+	}
+	return &settingError{strings.Join(lines, "\n"), err}
+}
+
+// inCallers names the key of what listen.grpc cannot be opened with.
+func inCallers(err error) error {
+	var part *listener.PartError
+	if errors.As(err, &part) {
+		return inSetting("callers."+part.Part, "mtls", part.Err)
+	}
+	return inSetting("listen.grpc", "listener", err)
 }

@@ -3,10 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
-	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/extauthz/signer"
 )
 
@@ -17,18 +17,19 @@ type tokenCommands struct {
 type tokenInspectCommand struct {
 	Token  string `arg:"" help:"The token, or - to read it from standard input, which keeps it out of the list of processes."`
 	JWKS   string `name:"jwks" help:"Verify by this key set: a file, or an http or https URL." placeholder:"FILE|URL"`
-	Config string `short:"c" help:"Verify by the keys of this configuration." placeholder:"FILE" xor:"jwks"`
+	CACert string `name:"cacert" help:"The PEM file of the CAs, or of the certificate, that an https URL is to have; the system's CAs if absent." placeholder:"FILE"`
+	Config string `short:"c" help:"Verify by the keys of this configuration (default without --jwks: $$CERTBEARER_CONFIG, or else certbearer.yaml if it is there)." placeholder:"FILE" xor:"jwks"`
 	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 // Help says what stands below the flags.
 func (tokenInspectCommand) Help() string {
-	return `Shows header, claims and times of a JWT. Without --jwks and -c the signature is not
-checked, and what is shown may be anybody's invention. The token itself is never
-printed.
+	return `Shows header, claims and times of a JWT, and by which keys it was verified. With no
+key set and no configuration the signature is not checked, and what is shown may
+be anybody's invention. The token itself is never printed.
 
   certbearer token inspect - < token.txt
-  certbearer token inspect - --jwks https://localhost:8443/.well-known/jwks.json < token.txt
+  certbearer token inspect - --jwks https://localhost:8443/.well-known/jwks.json --cacert demo/pki/server.crt < token.txt
 
 Exit codes: 0 decoded, in its time and, if that was asked, signed by a key of the
 set; 1 expired, not valid yet, or not so signed; 2 not a token.`
@@ -45,12 +46,13 @@ func (i tokenInspectCommand) Run(c *console) error {
 		return err
 	}
 	view := newTokenView(decoded, time.Now())
-	keys, err := i.keys(c)
+	keys, from, err := i.keys(c)
 	if err != nil {
 		return err
 	}
 	if keys != nil {
 		view.Signature = keys.verify(text, decoded)
+		view.Signature.Keys = from
 	}
 	if i.JSON {
 		err = printJSON(c.stdout, view)
@@ -76,21 +78,28 @@ func (i tokenInspectCommand) read(stdin io.Reader) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// keys returns what to verify by, nil if nobody asked for that.
-func (i tokenInspectCommand) keys(c *console) (*keySet, error) {
-	switch {
-	case i.JWKS != "":
-		return loadKeySet(c.ctx, i.JWKS)
-	case i.Config != "":
-		settings, err := config.Load(i.Config)
-		if err != nil {
-			return nil, err
-		}
-		keys, err := signer.Open(c.ctx, settings.Keys.Directory, signer.Options{})
-		if err != nil {
-			return nil, err
-		}
-		return parseKeySet(keys.JWKS())
+// keys returns what to verify by and from where that is, nil if there is nothing.
+func (i tokenInspectCommand) keys(c *console) (keys *keySet, from string, err error) {
+	if i.JWKS != "" {
+		keys, err = loadKeySet(c.ctx, i.JWKS, i.CACert)
+		return keys, i.JWKS, err
 	}
-	return nil, nil
+	if i.CACert != "" {
+		return nil, "", errNoURL
+	}
+	named := configFlag{Config: i.Config}
+	file := named.file()
+	if i.Config == "" && os.Getenv(configVariable) == "" && !exists(file) {
+		return nil, "", nil
+	}
+	settings, err := named.load()
+	if err != nil {
+		return nil, "", err
+	}
+	signing, err := signer.Open(c.ctx, settings.Keys.Directory, signer.Options{})
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", file, inSetting("keys.directory", "signer", err))
+	}
+	keys, err = parseKeySet(signing.JWKS())
+	return keys, file, err
 }

@@ -29,6 +29,7 @@ type validity struct {
 // signatureCheck is what the signature comes to.
 type signatureCheck struct {
 	Checked bool   `json:"checked"`
+	Keys    string `json:"keys,omitempty"` // the key set, or the configuration, that it was checked by
 	Valid   bool   `json:"valid"`
 	KID     string `json:"kid,omitempty"`    // of the key that verifies it
 	Detail  string `json:"detail,omitempty"` // why it is not valid or not checked
@@ -40,7 +41,7 @@ func newTokenView(token *decodedToken, at time.Time) *tokenView {
 		Claims:    token.claims,
 		Validity:  judgeTimes(token, at),
 		BoundTo:   hex.EncodeToString(token.boundTo()),
-		Signature: signatureCheck{Detail: "no --jwks"},
+		Signature: signatureCheck{Detail: "no --jwks, and no configuration"},
 	}
 }
 
@@ -98,6 +99,9 @@ func (v *tokenView) print(w io.Writer) error {
 		fmt.Fprintf(&b, "bound to: the certificate with SHA-256 %s\n", v.BoundTo)
 	}
 	fmt.Fprintf(&b, "times: %s\n", strings.Join(v.Validity.Remarks, ", "))
+	if v.Signature.Keys != "" {
+		fmt.Fprintf(&b, "keys: %s\n", printable(v.Signature.Keys))
+	}
 	fmt.Fprintf(&b, "signature: %s\n", printable(v.Signature.String()))
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -44,6 +44,9 @@ func (v verifyCommand) Run(c *console) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", v.TrustStore, err)
 	}
+	if len(store) == 0 {
+		return fmt.Errorf("%s: no PEM certificate", v.TrustStore)
+	}
 	chain, err := v.parse()
 	if err != nil {
 		return err

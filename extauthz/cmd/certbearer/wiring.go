@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/certbearer/certbearer/envoy"
@@ -133,18 +134,24 @@ func envoyParams(c *config.Config, sdsPath string) envoy.Params {
 		ServerKey:         c.Envoy.Key,
 		SDSPath:           sdsPath,
 		ClientCertificate: envoy.ClientCertificate(c.Envoy.ClientCertificate),
-		ExtAuthz:          envoy.Endpoint{Address: c.Listen.GRPC},
-		Timeout:           c.Envoy.Timeout,
-		HTTP:              envoy.Endpoint{Address: c.Listen.HTTP},
-		Upstream:          envoy.Upstream{Scheme: c.Envoy.Upstream.Scheme, Host: c.Envoy.Upstream.Host, Port: c.Envoy.Upstream.Port, TrustedCA: c.Envoy.UpstreamCA},
-		Routes:            envoyRoutes(c),
-		AccessLog:         c.Envoy.AccessLog,
+		ExtAuthz: envoy.Endpoint{
+			Address:   cmp.Or(c.Envoy.GRPCAddress, c.Listen.GRPC),
+			Plaintext: c.Callers.Proof == config.ProofNone, // it was written out
+		},
+		Timeout:   c.Envoy.Timeout,
+		HTTP:      envoy.Endpoint{Address: cmp.Or(c.Envoy.HTTPAddress, c.Listen.HTTP)},
+		Upstream:  envoy.Upstream{Scheme: c.Envoy.Upstream.Scheme, Host: c.Envoy.Upstream.Host, Port: c.Envoy.Upstream.Port, TrustedCA: c.Envoy.UpstreamCA},
+		Routes:    envoyRoutes(c),
+		AccessLog: c.Envoy.AccessLog,
 	}
 	if params.AccessLog == config.ToStdout {
 		params.AccessLog = "/dev/stdout"
 	}
 	if c.Envoy.JWTAuthn {
 		params.JWTAuthn = &envoy.JWTAuthn{Issuer: c.Issuer, Audiences: audiences(c)}
+	}
+	if c.Certificate.Hops > 1 {
+		params.Front = &envoy.Front{TrustedCA: c.Envoy.Front.TrustedCA, SANs: c.Envoy.Front.SANs}
 	}
 	if c.Callers.Proof == config.ProofMTLS {
 		params.ExtAuthz.TLS = &envoy.ClientTLS{
