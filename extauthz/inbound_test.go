@@ -377,8 +377,6 @@ func TestAnEndpointIsToldNothingWhereNothingIsProven(t *testing.T) {
 	}{
 		"no certificate":                     {nil, func(*site, *authv3.CheckRequest) {}, "source.certificate"},
 		"a certificate that is none":         {leaf, func(_ *site, r *authv3.CheckRequest) { r.Attributes.Source.Certificate = "x" }, "source.certificate"},
-		"a path that is none of ours":        {leaf, func(_ *site, r *authv3.CheckRequest) { to(r, "/oauth2/other") }, "path"},
-		"a longer path":                      {leaf, func(_ *site, r *authv3.CheckRequest) { to(r, "/oauth2/token/") }, "path"},
 		"evidence that is too large to sign": {selfSigned(t, many), func(*site, *authv3.CheckRequest) {}, peercert.StatementHeader},
 		"no key to sign it with": {leaf, func(s *site, _ *authv3.CheckRequest) {
 			s.holder.Publish(func(current state.State) state.State {
@@ -402,6 +400,20 @@ func TestAnEndpointIsToldNothingWhereNothingIsProven(t *testing.T) {
 				t.Errorf("%v", record)
 			}
 		})
+	}
+}
+
+// The proxy leads only the endpoints' very paths to us. Whatever else a route of
+// theirs covers would reach the upstream, with nobody asked for a certificate.
+func TestAPathThatIsNoEndpointIsNotLetThrough(t *testing.T) {
+	leaf := selfSigned(t, testca.Template{CommonName: "lab"})
+	s := endpointSite(t)
+	for _, path := range []string{"/oauth2", "/oauth2/", "/oauth2/other", "/oauth2/token/", "/oauth2/token/x", "/oauth2/introspect", "/oauth2/token/x?/oauth2/token", "/oauth2/Token"} {
+		for _, certificate := range []*testca.Issued{nil, leaf} {
+			if got := check(t.Context(), t, s, to(requestFrom(certificate), path)); got.inWords() != "403 route_unmatched" {
+				t.Errorf("%s: %s", path, got.inWords())
+			}
+		}
 	}
 }
 
