@@ -73,6 +73,20 @@ func with(request *authv3.CheckRequest, name, value string) *authv3.CheckRequest
 	return request
 }
 
+// withHeaderMap returns the request with its headers one by one, of one name with
+// these values, as Envoy sends them when encode_raw_headers is set.
+func withHeaderMap(request *authv3.CheckRequest, name string, values ...string) *authv3.CheckRequest {
+	all := &corev3.HeaderMap{}
+	for name, value := range httpOf(request).GetHeaders() {
+		all.Headers = append(all.Headers, &corev3.HeaderValue{Key: name, RawValue: []byte(value)})
+	}
+	for _, value := range values {
+		all.Headers = append(all.Headers, &corev3.HeaderValue{Key: name, RawValue: []byte(value)})
+	}
+	httpOf(request).Headers, httpOf(request).HeaderMap = nil, all
+	return request
+}
+
 // xfcc is one element as Envoy writes it, the chain leaf first.
 func xfcc(leaf *testca.Issued, chain ...*testca.Issued) string {
 	sum := leaf.Thumbprint()

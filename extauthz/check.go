@@ -38,7 +38,7 @@ type Config struct {
 	DefaultAudience string
 	// EndpointOrigin is the origin of our own endpoints, such as
 	// https://gateway.example, and EndpointPaths their paths. On routes with
-	// [AccessEndpoint] only a request to one of them gets a statement.
+	// [AccessEndpoint] only a request to one of them is let through.
 	EndpointOrigin string
 	EndpointPaths  []string
 	// InjectedTokenLifetime is how long an injected token lives at most.

@@ -37,7 +37,7 @@ func TestAPinnedCertificateGetsATokenOfItsClient(t *testing.T) {
 	thumbprint := pinned.Thumbprint()
 	want := map[string]any{
 		"iss": issuer, "sub": "lab-partner", "client_id": "lab-partner", "aud": audience, "scope": "system/Patient.rs",
-		"iat": issued, "exp": issued + 300, "jti": claims["jti"],
+		"iat": issued, "exp": issued + 300, "jti": claims["jti"], "token_use": "injected",
 		"cnf": map[string]any{"x5t#S256": base64.RawURLEncoding.EncodeToString(thumbprint[:])},
 	}
 	if diff := cmp.Diff(want, claims); diff != "" {
@@ -46,7 +46,7 @@ func TestAPinnedCertificateGetsATokenOfItsClient(t *testing.T) {
 	if diff := cmp.Diff([]string{"authorization"}, slices.Collect(maps.Keys(got.headers))); diff != "" {
 		t.Errorf("headers set (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"x-forwarded-client-cert"}, got.GetOkResponse().GetHeadersToRemove()); diff != "" {
+	if diff := cmp.Diff([]string{"x-forwarded-client-cert", "certbearer-statement"}, got.GetOkResponse().GetHeadersToRemove()); diff != "" {
 		t.Errorf("headers removed (-want +got)\n%s", diff)
 	}
 	for range 2 {
@@ -82,7 +82,7 @@ func TestWhatARouteWithoutCertificatesLetsThrough(t *testing.T) {
 			if got.Reason != test.want || !got.Allowed || len(got.headers) != 0 {
 				t.Errorf("%s with headers %v", got.inWords(), got.headers)
 			}
-			if diff := cmp.Diff([]string{"authorization", "x-forwarded-client-cert"}, got.GetOkResponse().GetHeadersToRemove()); diff != "" {
+			if diff := cmp.Diff([]string{"authorization", "x-forwarded-client-cert", "certbearer-statement"}, got.GetOkResponse().GetHeadersToRemove()); diff != "" {
 				t.Errorf("headers removed (-want +got)\n%s", diff)
 			}
 		})

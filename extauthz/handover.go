@@ -11,8 +11,14 @@ import (
 // handOver lets a request through to an endpoint of ours, with a signed statement
 // of the certificate that the connection proved, or with none. It finds no
 // client, judges nothing, reads no Authorization and injects no token: the
-// endpoint does all that it needs itself.
+// endpoint does all that it needs itself. A path that is not one of theirs is
+// refused, because the proxy may have it lead somewhere else.
 func (s *Server) handOver(v verdict, request *wire.Request, t *decision.Trace) verdict {
+	if !slices.Contains(s.config.EndpointPaths, request.Path) {
+		err := decision.Denyf(decision.RouteUnmatched, "path", "is no endpoint of ours, as route %s has it", v.route.Name)
+		t.Fail(decision.StepRoute, "%v", err)
+		return v.refuse(err)
+	}
 	v.reason = decision.AllowedEndpoint
 	v.statement, v.err = s.statement(&v, request, t)
 	return v
@@ -23,9 +29,6 @@ func (s *Server) statement(v *verdict, request *wire.Request, t *decision.Trace)
 	var err error
 	if v.identity.Evidence, err = s.config.Authenticator.Evidence(presented, t); err != nil {
 		return "", err
-	}
-	if !slices.Contains(s.config.EndpointPaths, request.Path) {
-		return "", decision.Denyf(decision.RouteUnmatched, "path", "is no endpoint of ours")
 	}
 	key := v.state.Statement.Signing(request.At)
 	if key.ID == "" {

@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/certbearer/certbearer/extauthz/peercert"
@@ -54,11 +55,11 @@ func (s *Server) inbound(route *Route, st *state.State, request *wire.Request) (
 		return inbound{}, nil // nothing is asked for; it is taken off
 	}
 	text, isBearer := bearer(values)
-	if route.Inbound == InboundPass && (!isBearer || !terms.LooksOurs(text)) {
+	if route.Inbound == InboundPass && !hasOurs(values, terms) {
 		return inbound{foreign: true}, nil
 	}
 	if !isBearer {
-		return inbound{}, decision.Denyf(decision.AuthorizationRefused, "authorization", "it is no bearer token, and route %s has inboundAuthorization: verify", route.Name)
+		return inbound{}, decision.Denyf(decision.AuthorizationRefused, "authorization", "it is not one bearer token, and has to be on route %s", route.Name)
 	}
 	verified, err := terms.Verify(text)
 	if err != nil {
@@ -78,24 +79,47 @@ func bearer(values []string) (text string, ok bool) {
 	return text, found && strings.EqualFold(scheme, "bearer") && text != "" && !strings.ContainsAny(text, " ,\t")
 }
 
+// hasOurs looks for tokens of ours in all of an Authorization, whatever its scheme
+// and however many there are: what an upstream might find in it is verified first.
+func hasOurs(values []string, terms tokens.Terms) bool {
+	for _, value := range values {
+		if slices.ContainsFunc(strings.FieldsFunc(value, dividesTokens), terms.LooksOurs) {
+			return true
+		}
+	}
+	return false
+}
+
+// dividesTokens reports what cannot be a part of a compact JWS.
+func dividesTokens(r rune) bool {
+	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	return !letter && r != '-' && r != '_' && r != '.'
+}
+
 // checkQuery refuses a token in the query (RFC 6750 section 2.3): it is in every
 // log on its way, and the upstream could take it for the caller's.
 func checkQuery(route *Route, request *wire.Request, terms tokens.Terms) error {
 	if route.Access != AccessCertificate || !strings.Contains(request.RawQuery, "token") && !strings.Contains(request.RawQuery, "%") {
 		return nil
 	}
-	for pair := range strings.SplitSeq(request.RawQuery, "&") {
+	for pair := range strings.FieldsFuncSeq(request.RawQuery, dividesPairs) {
 		name, value, _ := strings.Cut(pair, "=")
 		if name, err := url.QueryUnescape(name); err != nil || name != "access_token" {
 			continue
 		}
-		if route.Inbound == InboundPass && !terms.LooksOurs(value) {
+		if plain, err := url.QueryUnescape(value); err == nil {
+			value = plain
+		}
+		if route.Inbound == InboundPass && !hasOurs([]string{value}, terms) {
 			continue
 		}
 		return decision.Denyf(decision.TokenInQuery, "query", "has access_token")
 	}
 	return nil
 }
+
+// dividesPairs takes the semicolon too, as some services do.
+func dividesPairs(r rune) bool { return r == '&' || r == ';' }
 
 // check holds a token of ours against the certificate of the connection, and
 // returns the client that it is of.

@@ -147,6 +147,18 @@ func (s *site) useKeys(t testing.TB, keys ...signer.Key) {
 	})
 }
 
+func (s *site) useStatementKeys(t testing.TB) {
+	t.Helper()
+	keys, err := signer.OpenStatementKeys(t.Context(), t.TempDir(), signer.Options{Generate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.holder.Publish(func(current state.State) state.State {
+		current.Statement = keys
+		return current
+	})
+}
+
 // change publishes the clients that edit makes of the current ones.
 func (s *site) change(edit func(*policies.Builder)) {
 	s.holder.Publish(func(current state.State) state.State {

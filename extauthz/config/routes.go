@@ -31,15 +31,31 @@ func readRoutes(m *mapping, global *Config) []Route {
 	return routes
 }
 
+type endpoint struct{ name, path string }
+
+// endpoints are our own, where a proxy leads to them.
+func endpoints() []endpoint {
+	return []endpoint{
+		{"token_endpoint", "/oauth2/token"},
+		{"introspection_endpoint", "/oauth2/introspect"},
+		{"revocation_endpoint", "/oauth2/revoke"},
+	}
+}
+
+// checkEndpointPath reports a route to our endpoints that covers anything else:
+// nobody is asked for a certificate there.
+func checkEndpointPath(m *mapping, route Route) {
+	isPath := func(e endpoint) bool { return e.path == route.Match.PathPrefix }
+	if route.Access == AccessEndpoint && !m.doc.hasFault(m.path+".match") && !slices.ContainsFunc(endpoints(), isPath) {
+		m.fail("match", "with access: endpoint, pathPrefix must be /oauth2/token, /oauth2/introspect or /oauth2/revoke")
+	}
+}
+
 // implicitRoutes cover every request of a configuration without routes: those to
 // our own endpoints, if they are served, and all others.
 func implicitRoutes(global *Config) []Route {
 	var routes []Route
-	for _, endpoint := range [...]struct{ name, path string }{
-		{"token_endpoint", "/oauth2/token"},
-		{"introspection_endpoint", "/oauth2/introspect"},
-		{"revocation_endpoint", "/oauth2/revoke"},
-	} {
+	for _, endpoint := range endpoints() {
 		if global.Listen.HTTP != "" {
 			routes = append(routes, Route{
 				Name:                 endpoint.name,
@@ -92,6 +108,7 @@ func readRoute(m *mapping, global *Config) Route {
 	if route.Access == AccessPreflight {
 		route.Match.Methods = preflightMethods(m, route.Match.Methods)
 	}
+	checkEndpointPath(m, route)
 	return route
 }
 

@@ -32,8 +32,11 @@ func (x *exchange) introspect() (result, error) {
 	if text == "" {
 		return nil, decision.Denyf(decision.ParameterInvalid, "token", "is missing")
 	}
-	x.reason = decision.TokenIntrospected
 	verified, err := x.verify(text)
+	if err != nil && decision.ReasonOf(err) == decision.NotReady {
+		return nil, err
+	}
+	x.reason = decision.TokenIntrospected
 	if err != nil || !x.mayKnow(verified) || !x.stillActive(verified) {
 		return introspection{}, nil
 	}

@@ -15,8 +15,14 @@ func (x *exchange) revoke() (result, error) {
 	}
 	verified, err := x.verify(text)
 	if err != nil {
-		x.reason = decision.RevocationAccepted
-		return nil, nil
+		switch decision.ReasonOf(err) {
+		case decision.NotReady:
+			return nil, err
+		case decision.TokenNotYetValid: // of a replica whose clock is ahead: it will be in use
+		default:
+			x.reason = decision.RevocationAccepted
+			return nil, nil
+		}
 	}
 	switch {
 	case verified.ClientID != x.identity.Client.ID():

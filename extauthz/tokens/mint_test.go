@@ -66,6 +66,10 @@ func TestATokenHasExactlyTheseMembers(t *testing.T) {
 		"the type of RFC 7519 where the verifier knows no other": {
 			func(r *tokens.Request) { r.Typ = tokens.TypJWT }, "JWT", func(map[string]any) {},
 		},
+		"a token for the client's own hands": {
+			func(r *tokens.Request) { r.Use = tokens.UseAccess }, "at+jwt",
+			func(claims map[string]any) { claims["token_use"] = "access" },
+		},
 		"an end that is the certificate's, rounded down": {
 			func(r *tokens.Request) { r.NotAfter = epoch.Add(time.Minute) }, "at+jwt",
 			func(claims map[string]any) { claims["exp"] = iat + 60 },
@@ -90,7 +94,7 @@ func TestATokenHasExactlyTheseMembers(t *testing.T) {
 				"iss": "https://gateway.example", "aud": "https://fhir.example/R4",
 				"sub": "lab-partner", "client_id": "lab-partner",
 				"scope": "system/Patient.rs system/Claim.c",
-				"iat":   iat, "exp": iat + 300, "jti": token.ID,
+				"iat":   iat, "exp": iat + 300, "jti": token.ID, "token_use": "injected",
 				// printf %s 'a certificate in DER, …' | openssl dgst -sha256 -binary | basenc --base64url
 				"cnf": map[string]any{"x5t#S256": "znCl0kflrVwm_63aTDKqW8yuUkzSyxHkjwpUGIfbtKo"},
 			}
@@ -174,6 +178,8 @@ func TestMintRefuses(t *testing.T) {
 		"a token bound to no certificate":               {func(r *tokens.Request) { r.Thumbprint = [32]byte{} }, decision.InternalError},
 		"an unknown binding":                            {func(r *tokens.Request) { r.Bind = 7 }, decision.InternalError},
 		"an unknown type":                               {func(r *tokens.Request) { r.Typ = "certbearer-cert+jwt" }, decision.InternalError},
+		"a token for callers that is bound to nothing":  {func(r *tokens.Request) { r.Use, r.Bind = tokens.UseAccess, tokens.BindNone }, decision.InternalError},
+		"a token for callers of the general type":       {func(r *tokens.Request) { r.Use, r.Typ = tokens.UseAccess, tokens.TypJWT }, decision.InternalError},
 		"no lifetime":                                   {func(r *tokens.Request) { r.Lifetime = 0 }, decision.InternalError},
 		"a lifetime that is negative":                   {func(r *tokens.Request) { r.Lifetime = -time.Hour }, decision.InternalError},
 		"a lifetime of over a day":                      {func(r *tokens.Request) { r.Lifetime = tokens.MaxLifetime + 1 }, decision.InternalError},

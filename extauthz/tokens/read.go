@@ -15,6 +15,9 @@ import (
 // readHeader takes the header of a compact JWS. It is exactly what Mint writes:
 // with jku, x5u, jwk, x5c or crit a token is not of ours (RFC 8725 section 3.10).
 func readHeader(text string) (header, error) {
+	if strings.ContainsAny(text, "\r\n") {
+		return header{}, errors.New("has a line break") // encoding/base64 passes over them
+	}
 	encoded, rest, found := strings.Cut(text, ".")
 	if !found || strings.Count(rest, ".") != 1 {
 		return header{}, errors.New("is not of three parts")
@@ -44,9 +47,9 @@ func readHeader(text string) (header, error) {
 func readClaims(payload []byte) (*claims, error) {
 	var c struct {
 		claims
-		IssuedAt  json.Number  `json:"iat"`
-		Expires   json.Number  `json:"exp"`
-		NotBefore *json.Number `json:"nbf"`
+		IssuedAt  json.RawMessage `json:"iat"`
+		Expires   json.RawMessage `json:"exp"`
+		NotBefore json.RawMessage `json:"nbf"`
 	}
 	if err := json.Unmarshal(payload, &c); err != nil {
 		return nil, errors.New("are not one JSON object with members of their types, each once")
@@ -64,9 +67,9 @@ func readClaims(payload []byte) (*claims, error) {
 	return &c.claims, nil
 }
 
-// seconds takes whole ones, as Mint writes them.
-func seconds(name string, number json.Number) (int64, error) {
-	value, err := strconv.ParseInt(number.String(), 10, 64)
+// seconds takes whole ones, as Mint writes them, and no text with a number in it.
+func seconds(name string, number json.RawMessage) (int64, error) {
+	value, err := strconv.ParseInt(string(number), 10, 64)
 	if err != nil || value <= 0 || value > math.MaxInt32*64 {
 		return 0, fmt.Errorf("%s: is not a time in whole seconds", name)
 	}

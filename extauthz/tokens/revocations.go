@@ -34,8 +34,8 @@ const (
 var ErrTooManyRevocations = fmt.Errorf("tokens: %d revoked tokens that have not expired, no more are remembered", MaxRevocations)
 
 // Revocations is the file in which revocations are kept: one JSON object a line,
-// appended to and never changed in place, so that several processes may share it
-// and a crash loses nothing but a line that nobody was told of.
+// appended to, so that several processes may share it and a crash loses nothing but
+// a line that nobody was told of.
 type Revocations struct {
 	path string
 	mu   sync.Mutex // among the goroutines of this process; the lock file is among processes
@@ -90,27 +90,49 @@ func (r *Revocations) Load(at time.Time) (*Revoked, error) {
 }
 
 // Run calls publish with what is revoked whenever the file has changed, by
-// whomever, and with the error if it cannot be read: what was published before
-// then stays in force.
+// whomever, and once at the start: it may have changed since it was loaded. A file
+// that cannot be read, or is gone, is published as an error, once as long as it
+// stays the same: what was published before then stays in force.
 func (r *Revocations) Run(ctx context.Context, publish func(*Revoked, error)) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	seen, _ := os.Stat(r.path)
-	faulty := false
+	var look look
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case at := <-ticker.C:
-			now, err := os.Stat(r.path)
-			if errors.Is(err, fs.ErrNotExist) && seen == nil || sameFile(seen, now) && !faulty {
-				continue
+			if all, err, news := look.again(r, at); news {
+				publish(all, err)
 			}
-			all, err := r.Load(at)
-			seen, faulty = now, err != nil
-			publish(all, err)
 		}
 	}
+}
+
+// look is what was last seen of the file.
+type look struct {
+	file  os.FileInfo // nil: none so far
+	fault string      // "": it could be read
+}
+
+func (l *look) again(r *Revocations, at time.Time) (all *Revoked, err error, news bool) {
+	now, err := os.Stat(r.path)
+	if errors.Is(err, fs.ErrNotExist) && l.file == nil || l.fault == "" && sameFile(l.file, now) {
+		return nil, nil, false
+	}
+	if err != nil {
+		err = fmt.Errorf("revocations: %w", err)
+	} else {
+		l.file = now
+		all, err = r.Load(at)
+	}
+	if err == nil {
+		l.fault = ""
+		return all, nil, true
+	}
+	news = l.fault != err.Error()
+	l.fault = err.Error()
+	return nil, err, news
 }
 
 func sameFile(a, b os.FileInfo) bool {
@@ -147,25 +169,41 @@ func (r *Revocations) content() ([]byte, error) {
 	return content, nil
 }
 
-// append writes one line. Where a crash has left a part of a line, the new one
-// begins after it.
+// append writes one line. A part of a line that a crash has left is taken off
+// first: whatever it is (a file system may have made zeros of it), behind it the
+// next line would make it a whole one, which nobody could read.
 func (r *Revocations) append(one Revocation, content []byte) error {
 	line, err := json.Marshal(one)
 	if err != nil {
 		return fmt.Errorf("revocations: %w", err)
 	}
-	if len(content) > 0 && content[len(content)-1] != '\n' {
-		line = append([]byte("\n"), line...)
-	}
 	file, err := os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("revocations: %w", err)
 	}
-	_, err = file.Write(append(line, '\n'))
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+	if end := wholeLines(content); end < len(content) {
+		err = file.Truncate(int64(end))
+	}
+	if err == nil {
+		_, err = file.Write(append(line, '\n'))
+	}
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil && len(content) == 0 {
+		err = r.syncFolder() // the file may be a new one
+	}
+	if err != nil {
 		return fmt.Errorf("revocations: %w", err)
 	}
 	return nil
+}
+
+// syncFolder makes the file's name last as its content does.
+func (r *Revocations) syncFolder() error {
+	folder, err := os.Open(filepath.Dir(r.path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // rewrite replaces the file by one without what has expired.
@@ -177,7 +215,8 @@ func (r *Revocations) rewrite(all *Revoked) error {
 			return fmt.Errorf("revocations: %w", err)
 		}
 	}
-	file, err := os.CreateTemp(filepath.Dir(r.path), ".revocations-*")
+	// Nobody else writes, so that what a crash has left there is of no use.
+	file, err := os.OpenFile(r.path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("revocations: %w", err)
 	}
@@ -189,6 +228,9 @@ func (r *Revocations) rewrite(all *Revoked) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("revocations: %w", err), os.Remove(file.Name()))
 	}
+	if err := r.syncFolder(); err != nil {
+		return fmt.Errorf("revocations: %w", err)
+	}
 	return nil
 }
 
@@ -198,15 +240,14 @@ func (r *Revocations) rewrite(all *Revoked) error {
 // it is kept.
 func parseRevocations(content []byte, at time.Time) (all *Revoked, lines int, err error) {
 	all = NewRevoked()
-	end := bytes.LastIndexByte(content, '\n') + 1
-	for line := range bytes.Lines(content[:end]) {
+	for line := range bytes.Lines(content[:wholeLines(content)]) {
 		lines++
 		text := bytes.TrimSpace(line)
+		if len(text) == 0 {
+			continue
+		}
 		var one Revocation
 		if json.Unmarshal(text, &one) != nil || one.ID == "" || len(one.ID) > maxID || one.Expires.IsZero() {
-			if isCutOff(text) {
-				continue
-			}
 			return nil, 0, fmt.Errorf("revocations: line %d is no revocation", lines)
 		}
 		if at.Before(one.Expires) {
@@ -216,8 +257,5 @@ func parseRevocations(content []byte, at time.Time) (all *Revoked, lines int, er
 	return all, lines, nil
 }
 
-// isCutOff reports the beginning of a line that a crash cut off and that another
-// line was written behind.
-func isCutOff(text []byte) bool {
-	return len(text) == 0 || text[0] == '{' && text[len(text)-1] != '}'
-}
+// wholeLines is how many bytes of the content are lines with their ends.
+func wholeLines(content []byte) int { return bytes.LastIndexByte(content, '\n') + 1 }

@@ -45,9 +45,13 @@ type Verified struct {
 // of the set, the one that the header names and by its algorithm: nothing else in
 // the token chooses a key (RFC 8725 section 3).
 //
-// It denies with TokenMalformed, TokenTypeWrong, TokenSignatureInvalid,
-// TokenIssuerWrong, TokenNotYetValid, TokenExpired or TokenRevoked.
+// It denies with NotReady while there are no keys, and with TokenMalformed, TokenTypeWrong, TokenSignatureInvalid,
+// TokenIssuerWrong, TokenNotYetValid, TokenExpired or TokenRevoked. Beside the last
+// three stands what the token says: it is ours, and not in force.
 func (t Terms) Verify(text string) (Verified, error) {
+	if t.Keys == nil {
+		return Verified{}, decision.Denyf(decision.NotReady, "keys", "none have been loaded yet")
+	}
 	if len(text) > MaxTokenBytes {
 		return Verified{}, decision.Denyf(decision.TokenMalformed, "token", "has more than %d bytes", MaxTokenBytes)
 	}
