@@ -47,7 +47,7 @@ func configTable() string {
 
 func TestTheConfigurationsInThePagesAreAccepted(t *testing.T) {
 	text := read(t, "docs/envoy.md")
-	for _, name := range []string{"callers", "front", "routes"} {
+	for _, name := range []string{"callers", "front", "public", "routes"} {
 		t.Run(name, func(t *testing.T) {
 			blocks := fenced(between(t, text, "<!-- config "+name+" -->", "<!-- /config "+name+" -->"), "yaml")
 			if len(blocks) != 1 {

@@ -50,7 +50,7 @@ func TestTheWayToTheFirstTokenInTheREADME(t *testing.T) {
 		t.Fatal(err)
 	}
 	output := runScript(t, folder, walk(t), bin)
-	for _, want := range []string{"authorization: Bearer ey", "HTTP/2 401", `"error":"invalid_client"`, "signature: valid", "allowed: allowed"} {
+	for _, want := range []string{`{"token_type":"Bearer","access_token":"ey`, `{"active":true,`, `{"active":false}`, "authorization: Bearer ey", "HTTP/2 401", `"error":"invalid_client"`, "signature: valid", "allowed: allowed"} {
 		if !strings.Contains(output, want) {
 			t.Errorf("no %q in\n%s", want, output)
 		}
@@ -66,7 +66,7 @@ func walk(t *testing.T) string {
 	if len(blocks) < 8 || !strings.Contains(blocks[0], "make build") {
 		t.Fatalf("%d blocks", len(blocks))
 	}
-	script := strings.Join(blocks[1:], "\n")
+	script := strings.Join(append(append(blocks[1:len(blocks)-1:len(blocks)-1], tokenWalk(t)...), blocks[len(blocks)-1]), "\n")
 	const initialise = "certbearer init try\n"
 	if !strings.Contains(script, initialise) {
 		t.Fatal("the README does not say how to begin")
@@ -82,6 +82,17 @@ func walk(t *testing.T) string {
 	script = strings.Replace(script, initialise, moved, 1)
 	script = strings.NewReplacer(pairs...).Replace(script) // in one pass: none is replaced twice
 	return strings.Replace(script, ":OPS", ":"+portsOfTheWalk[2], 1)
+}
+
+// tokenWalk returns what docs/token-endpoint.md has a person type in the same
+// place, and asks about the token once more after it was revoked.
+func tokenWalk(t *testing.T) []string {
+	t.Helper()
+	blocks := fenced(read(t, "docs/token-endpoint.md"), "sh")
+	if len(blocks) != 4 || !strings.Contains(blocks[2], "/oauth2/introspect") || !strings.Contains(blocks[3], "/oauth2/revoke") {
+		t.Fatalf("%d blocks, or in another order", len(blocks))
+	}
+	return append(blocks, blocks[2])
 }
 
 func freePorts(t *testing.T, count int) []string {

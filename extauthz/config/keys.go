@@ -20,7 +20,7 @@ const Required = "required"
 func Keys() []Key {
 	return []Key{
 		{"issuer", Required, "the `iss` of every token: an https URL, used exactly as written"},
-		{"audience", "", "the `aud` of injected tokens: an absolute URI; required unless every certificate route names its own"},
+		{"audience", "", "the `aud` of injected tokens, and of the token endpoint's where no resource is asked for: an absolute URI; required unless every certificate route names its own"},
 		{"mtlsOrigin", "", "the origin under which clients reach the listener that asks for certificates, where that is not the issuer's: `https://mtls.gateway.example`"},
 		{"compatibility", "none", "`none`, or `medplum`, which takes a `client_secret` beside a certificate for nothing instead of refusing it"},
 		{"profile", "none", "`none`, or `fapi2`, which refuses what the FAPI 2.0 security profile does not allow"},
@@ -60,11 +60,11 @@ func Keys() []Key {
 		{"routes[].audience", "", "the `aud` on this route; without it the global one"},
 		{"routes[].scope", "[]", "the scopes to grant, within the client's; `[]` for the client's defaults"},
 		{"routes[].mode", "enforce", "as the global one"},
-		{"routes[].inboundAuthorization", "", "as the global one, which holds without it; or `pass`: what is not of our own reaches the upstream as it is"},
+		{"routes[].inboundAuthorization", "", "as the global one, which holds without it; or `pass`, for `access: certificate`: what is not of our own reaches the upstream as it is"},
 		{"routes[].inject.bind", "", "as the global one, which holds without it"},
 		{"routes[].inject.typ", "", "as the global one, which holds without it"},
 		{"revocations.file", "revocations/revoked.jsonl", "where revoked tokens are kept; replicas may share it"},
-		{"limits.inFlight", "1024", "checks in progress at once; more are refused with 503"},
+		{"limits.inFlight", "1024", "checks in progress at once, and likewise requests to the endpoints of each listener; more are refused with 503"},
 		{"limits.tokenCacheEntries", "100000", "tokens kept for reuse"},
 		{"limits.tokensPerClient", "64", "tokens of one client among them"},
 		{"envoy.listen", "127.0.0.1:8443", "where Envoy listens"},

@@ -359,7 +359,7 @@ keys:
 # file, whose path is too long for them.{{end}}
 listen:
   grpc: {{.GRPC | printf "%q"}}   # Envoy's checks
-  http: {{.HTTP | printf "%q"}}   # the JWKS
+  http: {{.HTTP | printf "%q"}}   # the token endpoint, metadata, the JWKS
   ops: {{.Ops | printf "%q"}}   # /livez /readyz /healthz /metrics
 
 # Where the proven certificate is read: peer (source.certificate) or xfcc.
