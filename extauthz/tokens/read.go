@@ -44,9 +44,10 @@ func readHeader(text string) (header, error) {
 func readClaims(payload []byte) (*claims, error) {
 	var c struct {
 		claims
-		IssuedAt  json.Number  `json:"iat"`
-		Expires   json.Number  `json:"exp"`
-		NotBefore *json.Number `json:"nbf"`
+		// A json.Number would take a number in quotes too.
+		IssuedAt  json.RawMessage  `json:"iat"`
+		Expires   json.RawMessage  `json:"exp"`
+		NotBefore *json.RawMessage `json:"nbf"`
 	}
 	if err := json.Unmarshal(payload, &c); err != nil {
 		return nil, errors.New("are not one JSON object with members of their types, each once")
@@ -65,8 +66,8 @@ func readClaims(payload []byte) (*claims, error) {
 }
 
 // seconds takes whole ones, as Mint writes them.
-func seconds(name string, number json.Number) (int64, error) {
-	value, err := strconv.ParseInt(number.String(), 10, 64)
+func seconds(name string, number json.RawMessage) (int64, error) {
+	value, err := strconv.ParseInt(string(number), 10, 64)
 	if err != nil || value <= 0 || value > math.MaxInt32*64 {
 		return 0, fmt.Errorf("%s: is not a time in whole seconds", name)
 	}
