@@ -36,6 +36,10 @@ func conformanceI(t *testing.T, s *stand) {
 				t.Errorf("%s (-want +got):\n%s", sentence, diff)
 			}
 		}
+		ofOff := s.world.forge(t, nil, values{"cnf": boundTo(s.off), "sub": "off", "client_id": "off"})
+		if diff := cmp.Diff(inactive, s.introspect(t, "resource", presents(s.resource), ofOff)); diff != "" {
+			t.Errorf("of a client that is off (-want +got):\n%s", diff)
+		}
 	})
 	holds(t, "I2 who asks is authenticated, and learns of tokens that are meant for it", func(t *testing.T) {
 		token := s.tokenFor(t, "lab", lab)
