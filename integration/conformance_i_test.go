@@ -4,11 +4,14 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certbearer/certbearer/extauthz/tokens"
 )
 
 func conformanceI(t *testing.T, s *stand) {
@@ -119,16 +122,46 @@ func (s *stand) i6(t *testing.T) {
 	lab := presents(s.lab)
 	token := s.tokenFor(t, "lab", lab)
 	s.takesToken(t, token, "lab", s.lab)
-	began := time.Now()
 	if got := s.post(t, posted{path: revokePath, form: url.Values{"client_id": {"lab"}, "token": {token}}, as: lab}); got.status != http.StatusOK {
 		t.Fatalf("status %d with %s", got.status, got.oauth)
 	}
 	s.refusesToken(t, token, s.lab, "token_revoked")
-	if took := time.Since(began); took > time.Second {
-		t.Logf("the machine is slow: %v for two requests", took)
-	}
 	if diff := cmp.Diff(map[string]any{"active": false}, s.introspect(t, "lab", lab, token)); diff != "" {
 		t.Errorf("introspection (-want +got):\n%s", diff)
 	}
 	s.expect(t, ask{path: "/rest", as: lab}, admitted("lab")) // the certificate is as good as before
+	t.Run("after a restart too", func(t *testing.T) {
+		good := s.tokenFor(t, "lab", lab)
+		if code := s.world.serve.stop(t); code != 0 {
+			t.Errorf("certbearer ended with %d", code)
+		}
+		s.world.start()
+		s.until(t, "Envoy is connected again", ask{path: "/rest", as: lab, header: carrying(good)}, hasStatus(http.StatusOK))
+		s.refusesToken(t, token, s.lab, "token_revoked")
+	})
+	t.Run("by another process too", func(t *testing.T) {
+		token := s.tokenFor(t, "lab", lab)
+		s.takesToken(t, token, "lab", s.lab)
+		s.world.revokeElsewhere(t, token)
+		took := s.until(t, "the token is refused", ask{path: "/rest", as: lab, header: carrying(token)}, hasStatus(http.StatusUnauthorized))
+		s.refusesToken(t, token, s.lab, "token_revoked")
+		if took > 2*time.Second { // it is one, and one more for a busy machine
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// revokeElsewhere does what another certbearer on the same file does.
+func (w *world) revokeElsewhere(t *testing.T, token string) {
+	t.Helper()
+	_, claims := opened(t, token)
+	id, _ := claims["jti"].(string)
+	file, err := tokens.OpenRevocations(filepath.Join(w.folder, "revocations", "revoked.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	if _, err := file.Add(t.Context(), tokens.Revocation{ID: id, ClientID: "lab", Expires: now.Add(time.Hour), At: now}); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -133,6 +134,9 @@ func (p *profile) bindingAlways(t *testing.T) {
 		t.Errorf("the record is %+v", r)
 	}
 	p.expect(t, ask{as: leaf}, unauthenticated("subject_mismatch"))
+	if _, printed := certbearer(t, "clients", "check", "--config", p.world.config); !strings.Contains(printed, "under profile fapi2 none of the CA's certificates is accepted") {
+		t.Errorf("clients check does not warn:\n%s", printed)
+	}
 }
 
 func (p *profile) j5(t *testing.T) {
