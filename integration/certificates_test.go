@@ -81,7 +81,7 @@ func TestTheLargestCertificateIsRefusedWithARecord(t *testing.T) {
 // sayings is an answer without what differs between any two.
 func sayings(a answer) map[string]any {
 	header := a.header.Clone()
-	for _, name := range []string{"X-Request-Id", "Date"} {
+	for _, name := range []string{"X-Request-Id", "Date", "X-Envoy-Upstream-Service-Time"} {
 		header.Del(name)
 	}
 	return map[string]any{"status": a.status, "header": header, "body": a.body}

@@ -4,6 +4,8 @@ import (
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
 	"testing"
 
 	"github.com/certbearer/certbearer/extauthz/testca"
@@ -65,3 +67,9 @@ func poolOf(certificates ...*testca.Issued) *x509.CertPool {
 	}
 	return pool
 }
+
+func standardBase64(issued *testca.Issued) string {
+	return base64.StdEncoding.EncodeToString(issued.Certificate.Raw)
+}
+
+func hexOf(octets []byte) string { return hex.EncodeToString(octets) }

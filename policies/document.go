@@ -256,6 +256,8 @@ func (r *reader) read(m member) *Fault {
 		return readTexts(m.value, &r.grants)
 	case "accessTokenLifetime":
 		return r.readLifetime(m)
+	case "tlsClientCertificateBoundAccessTokens":
+		return readBound(m.value)
 	case "mode":
 		return readMode(m.value)
 	case "revocation", "rules":
@@ -393,6 +395,18 @@ func (r *reader) readLifetime(m member) *Fault {
 	}
 	r.lifetime = uint32(lifetime.Seconds())
 	return nil
+}
+
+// readBound takes RFC 8705 section 3.4's wish for bound tokens, which all clients
+// have fulfilled: the opposite cannot be.
+func readBound(value json.RawMessage) *Fault {
+	switch string(bytes.TrimSpace(value)) {
+	case "true":
+		return nil
+	case "false":
+		return &Fault{Problem: "is false, and every token is bound to its client's certificate: leave it out"}
+	}
+	return &Fault{Problem: "is neither true nor false"}
 }
 
 func readMode(value json.RawMessage) *Fault {

@@ -595,3 +595,24 @@ func TestTheAudiencesOfAClient(t *testing.T) {
 		}
 	}
 }
+
+func TestTheWishForBoundTokensIsFulfilledAndNoOther(t *testing.T) {
+	for value, want := range map[string]string{
+		"true":   "",
+		"false":  "is false, and every token is bound to its client's certificate: leave it out",
+		`"true"`: "is neither true nor false",
+		"null":   "is neither true nor false",
+	} {
+		documents, err := policies.ParseFile("a.json", documentJSON(t, fields{"tlsClientCertificateBoundAccessTokens": json.RawMessage(value)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		if fault := documents[0].Fault; fault != nil {
+			got = fault.Problem
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", value, got, want)
+		}
+	}
+}

@@ -84,7 +84,7 @@ func (c *Client) byChain(s *Snapshot, chain *truststore.Chain, at time.Time) (tr
 	}
 	path, err := truststore.Verify(chain, usable, at)
 	if err != nil {
-		return nil, c.explainShared(chain, usable, at, err)
+		return nil, c.explainUnbound(s, chain, usable, at, err)
 	}
 	if err := c.Binding().Check(chain.Leaf); err != nil {
 		return nil, err
@@ -92,14 +92,17 @@ func (c *Client) byChain(s *Snapshot, chain *truststore.Chain, at time.Time) (tr
 	return path, nil
 }
 
-// explainShared says so if the path fell only because its anchor is shared.
-func (c *Client) explainShared(chain *truststore.Chain, usable []*truststore.Anchor, at time.Time, err error) error {
+// explainUnbound says so if the path fell only because the client has no binding.
+func (c *Client) explainUnbound(s *Snapshot, chain *truststore.Chain, usable []*truststore.Anchor, at time.Time, err error) error {
 	anchors := c.extra().anchors
 	if len(usable) == len(anchors) || decision.ReasonOf(err) != decision.PathNotFound {
 		return err
 	}
 	if _, otherErr := truststore.Verify(chain, anchors, at); otherErr != nil {
 		return otherErr
+	}
+	if s.requireBinding {
+		return decision.Denyf(decision.SubjectMismatch, "client "+c.id, "it has no tlsClientAuth, and the profile accepts nobody by chain without")
 	}
 	return decision.Denyf(decision.AnchorSharedUnbound, "client "+c.id, "other clients trust the CA too: bind this one with tlsClientAuth")
 }

@@ -111,7 +111,9 @@ func (s *Snapshot) byAuthority(chain *truststore.Chain, t *decision.Trace) (*Cli
 			bound, _ := s.bound.get(boundKey(authority.id, subject))
 			found.add(bound)
 		}
-		if authority.holders == 1 || s.allowSharedAnchors {
+		if s.requireBinding {
+			found.unbound = found.unbound || len(authority.unbound) > 0
+		} else if authority.holders == 1 || s.allowSharedAnchors {
 			found.add(authority.unbound)
 		} else if len(authority.unbound) > 0 {
 			found.shared = true
@@ -124,6 +126,7 @@ func (s *Snapshot) byAuthority(chain *truststore.Chain, t *decision.Trace) (*Cli
 type candidates struct {
 	clients []*Client
 	shared  bool // one was passed over because others hold its anchor
+	unbound bool // one was passed over because every client has to be bound
 }
 
 func (c *candidates) add(clients []*Client) {
@@ -143,6 +146,8 @@ func (c *candidates) only(proving []*authority) (*Client, error) {
 		return c.clients[0], nil
 	case len(c.clients) > 1:
 		return nil, decision.Denyf(decision.ClientAmbiguous, "certificate", "accepted by %s", names(c.clients))
+	case c.unbound:
+		return nil, decision.Denyf(decision.SubjectMismatch, "certificate", "a client trusts its CA, but has no tlsClientAuth, without which the profile accepts nobody by chain")
 	case c.shared:
 		return nil, decision.Denyf(decision.AnchorSharedUnbound, "certificate", "several clients trust its CA, and those without tlsClientAuth cannot be told apart")
 	case len(proving) == 1 && proving[0].holders == 1:

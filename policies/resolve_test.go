@@ -257,3 +257,34 @@ func TestADenialNamesFiveClientsAtMost(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// Where every client has to be bound, one without a subject is accepted by pin only.
+func TestARequiredBindingLeavesNobodyUnboundToAChain(t *testing.T) {
+	one, two, own := selfSigned(t, ca("one")), selfSigned(t, ca("two")), selfSigned(t, leaf("own"))
+	all := clients{
+		"unbound": {"certificateTrustStore": store(one, own)},
+		"bound":   {"certificateTrustStore": store(two), "tlsClientAuth": fields{"sanUri": "spiffe://td/a"}},
+	}
+	ofBound := issue(t, two, testca.Template{URIs: []string{"spiffe://td/a"}})
+	for sentence, options := range map[string]policies.Options{
+		"required":                           {RequireBinding: true},
+		"required, though CAs may be shared": {RequireBinding: true, AllowSharedAnchors: true},
+	} {
+		s := snapshot(t, options, all, inOrder(all))
+		for _, c := range []struct {
+			what  string
+			chain *truststore.Chain
+			hint  policies.Hint
+			want  string
+		}{
+			{"its pin", chainOf(own), policies.Hint{}, "unbound by pin"},
+			{"its CA", chainOf(issue(t, one, leaf("x"))), policies.Hint{}, "refused: subject_mismatch"},
+			{"its CA, named", chainOf(issue(t, one, leaf("x"))), policies.Hint{Parameter: "unbound"}, "unbound refuses: subject_mismatch"},
+			{"a bound one", chainOf(ofBound), policies.Hint{}, "bound by chain"},
+		} {
+			if got := decide(s, c.chain, c.hint, time.Now()); got != c.want {
+				t.Errorf("%s, %s: got %s, want %s", sentence, c.what, got, c.want)
+			}
+		}
+	}
+}

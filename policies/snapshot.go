@@ -21,6 +21,7 @@ type Snapshot struct {
 	byStatus  [3]int
 
 	allowSharedAnchors bool
+	requireBinding     bool
 }
 
 // authority is one CA, by name and key, and who trusts it. Immutable.
@@ -44,6 +45,8 @@ type Options struct {
 	// AllowSharedAnchors accepts clients without a subject binding by chain
 	// even if other clients hold the same anchor.
 	AllowSharedAnchors bool
+	// RequireBinding accepts nobody by chain without a subject binding.
+	RequireBinding bool
 }
 
 // Empty returns a Snapshot without clients.
@@ -56,6 +59,7 @@ func Empty(options Options) *Snapshot {
 		named:              table[[32]byte, [][32]byte]{shard: shardOfHash},
 		bound:              table[[32]byte, []*Client]{shard: shardOfHash},
 		allowSharedAnchors: options.AllowSharedAnchors,
+		requireBinding:     options.RequireBinding,
 	}
 }
 
@@ -111,7 +115,7 @@ func (s *Snapshot) AnchorHolders(anchor *truststore.Anchor) int {
 
 // mayChain reports whether the client may be accepted by a chain to the anchor.
 func (s *Snapshot) mayChain(c *Client, anchor *truststore.Anchor) bool {
-	return s.allowSharedAnchors || !c.Binding().IsZero() || s.AnchorHolders(anchor) == 1
+	return !c.Binding().IsZero() || !s.requireBinding && (s.allowSharedAnchors || s.AnchorHolders(anchor) == 1)
 }
 
 func boundKey(authority [32]byte, subject truststore.BindingKey) [32]byte {

@@ -24,6 +24,7 @@ type examiner struct {
 	snapshot *policies.Snapshot
 	at       time.Time
 	shareOK  bool
+	bindAll  bool                  // nobody is accepted by chain without a subject
 	trusting map[[32]byte][]string // by truststore.Anchor.ID, of those that several clients hold
 }
 
@@ -31,7 +32,7 @@ type examiner struct {
 type remark struct{ field, problem string }
 
 func newExaminer(snapshot *policies.Snapshot, options policies.Options, at time.Time) *examiner {
-	x := &examiner{snapshot: snapshot, at: at, shareOK: options.AllowSharedAnchors, trusting: make(map[[32]byte][]string)}
+	x := &examiner{snapshot: snapshot, at: at, shareOK: options.AllowSharedAnchors, bindAll: options.RequireBinding, trusting: make(map[[32]byte][]string)}
 	for _, client := range snapshot.Sorted() {
 		for _, anchor := range client.Anchors() {
 			held := x.trusting[anchor.ID]
@@ -98,7 +99,11 @@ func (x *examiner) entry(client *policies.Client, entry truststore.Entry) []stri
 			problems = append(problems, "is pinned by "+others+" too: none of them can be found by it")
 		}
 	}
-	if anchor := anchorOf(client, entry); anchor != nil && client.Binding().IsZero() {
+	switch anchor := anchorOf(client, entry); {
+	case anchor == nil || !client.Binding().IsZero():
+	case x.bindAll && !x.pins(client, entry):
+		problems = append(problems, "is a CA, and this client has no tlsClientAuth: under profile fapi2 none of the CA's certificates is accepted")
+	case !x.bindAll:
 		if others := x.others(client, x.trusting[anchor.ID]); others != "" {
 			problems = append(problems, x.sharing(others))
 		}
@@ -139,7 +144,7 @@ func (x *examiner) condition(client *policies.Client, entry truststore.Entry) []
 			problems = append(problems, fmt.Sprintf("ends in %s, at %s", span(left), stamp(entry.Certificate.NotAfter)))
 		}
 	}
-	if pinned && anchor != nil {
+	if pinned && anchor != nil && !(x.bindAll && client.Binding().IsZero()) {
 		problems = append(problems, "also issues: it is pinned and a CA, so certificates that it signs are accepted as well; tokenEndpointAuthMethod self_signed_tls_client_auth ends that")
 	}
 	return problems

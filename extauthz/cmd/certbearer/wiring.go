@@ -20,9 +20,12 @@ import (
 
 func sourceConfig(c *config.Config) dirsource.Config {
 	return dirsource.Config{
-		Dir:     c.Clients.Directory,
-		Strict:  c.Clients.Strict,
-		Options: policies.Options{AllowSharedAnchors: c.Clients.SharedAnchors == config.SharedAnchorsAllow},
+		Dir:    c.Clients.Directory,
+		Strict: c.Clients.Strict,
+		Options: policies.Options{
+			AllowSharedAnchors: c.Clients.SharedAnchors == config.SharedAnchorsAllow,
+			RequireBinding:     c.Profile == config.ProfileFAPI2,
+		},
 	}
 }
 
