@@ -169,6 +169,65 @@ func TestAnIDThatIsCutShortIsNoOtherClients(t *testing.T) {
 	})
 }
 
+// beforeRescan is a time within which no look at the whole folder helps.
+const beforeRescan = 8 * time.Second
+
+func TestALinkedFileThatIsEditedInPlaceIsFollowed(t *testing.T) {
+	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "a.json")
+	write(t, elsewhere, document("a", "active", pem(t)))
+	began := time.Now()
+	updates := run(t, dirsource.Config{Dir: dir})
+	if err := os.Symlink(elsewhere, filepath.Join(dir, "a.json")); err != nil {
+		t.Fatal(err)
+	}
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
+	write(t, elsewhere, document("a", "off", pem(t)))
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "off" })
+	if took := time.Since(began); took > beforeRescan {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func TestALinkedFileWhoseSizeAndTimeStayIsFollowed(t *testing.T) {
+	dir, elsewhere, store := t.TempDir(), filepath.Join(t.TempDir(), "a.json"), pem(t)
+	soon := time.Now().Add(time.Hour)
+	put := func(status string) {
+		write(t, elsewhere, document("a", status, store))
+		if err := os.Chtimes(elsewhere, soon, soon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("active")
+	if err := os.Symlink(elsewhere, filepath.Join(dir, "a.json")); err != nil {
+		t.Fatal(err)
+	}
+	updates := run(t, dirsource.Config{Dir: dir})
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
+	put("OFFOFF") // which is no status, of the same length
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "off" })
+}
+
+func TestALinkToNothingKeepsItsClients(t *testing.T) {
+	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "a.json")
+	link := filepath.Join(dir, "a.json")
+	write(t, elsewhere, document("a", "active", pem(t)))
+	if err := os.Symlink(elsewhere, link); err != nil {
+		t.Fatal(err)
+	}
+	updates := run(t, dirsource.Config{Dir: dir})
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
+	if err := os.Remove(elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool {
+		return status(s, "a") == "active" && len(r.Faults) == 1 && r.Faults[0].Problem == "is a link to nothing"
+	})
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool { return s.Len() == 0 && len(r.Faults) == 0 })
+}
+
 func TestFolderThatDisappearsKeepsItsClients(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "clients")
 	if err := os.Mkdir(dir, 0o755); err != nil {

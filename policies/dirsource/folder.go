@@ -21,6 +21,7 @@ import (
 type folder struct {
 	config  Config
 	files   map[string]*file
+	links   map[string]bool   // names of symbolic links: a watch does not see what they lead to
 	ignored map[string]string // names that are not read, and why
 	lost    *policies.Fault   // the folder itself cannot be read
 
@@ -42,6 +43,7 @@ type folder struct {
 type file struct {
 	stamp     stamp
 	sum       [sha256.Size]byte
+	unread    string // why it could not be read, if it could not
 	documents []document
 	warnings  []policies.Fault
 	fault     *policies.Fault // the file as such cannot be read
@@ -73,12 +75,18 @@ type stamp struct {
 	size     int64
 	modified time.Time
 	inode    uint64
+	fresh    bool // it may change once more without a change of the rest
 }
+
+// freshFor is how coarsely file systems count the time of a change: two seconds
+// on FAT, less elsewhere.
+const freshFor = 2 * time.Second
 
 func newFolder(config Config) *folder {
 	return &folder{
 		config:    config,
 		files:     make(map[string]*file),
+		links:     make(map[string]bool),
 		ignored:   make(map[string]string),
 		working:   policies.Empty(config.Options),
 		claims:    make(map[string][]claim),
@@ -103,12 +111,14 @@ func (f *folder) scan() error {
 	if err != nil {
 		return fmt.Errorf("clients: %w", err)
 	}
+	f.links = make(map[string]bool)
 	f.ignored = make(map[string]string)
 	present := make(map[string]bool, len(entries))
 	touched := make(map[string]bool)
 	for _, entry := range entries {
 		if f.wanted(entry.Name()) {
 			present[entry.Name()] = true
+			f.noteLink(entry.Name(), entry.Type())
 			f.read(entry.Name(), true, touched)
 		}
 	}
@@ -133,9 +143,33 @@ func (f *folder) rescan() {
 func (f *folder) update(names map[string]bool) {
 	touched := make(map[string]bool)
 	for name := range names {
-		if f.wanted(name) {
-			f.read(name, false, touched)
+		if !f.wanted(name) {
+			continue
 		}
+		delete(f.links, name)
+		if info, err := os.Lstat(filepath.Join(f.config.Dir, name)); err == nil {
+			f.noteLink(name, info.Mode())
+		}
+		f.read(name, false, touched)
+	}
+	f.reconcile(touched)
+}
+
+func (f *folder) noteLink(name string, mode fs.FileMode) {
+	if mode.Type() == fs.ModeSymlink {
+		f.links[name] = true
+	}
+}
+
+// hasLinks reports whether there is something to poll.
+func (f *folder) hasLinks() bool { return len(f.links) > 0 && f.lost == nil }
+
+// poll looks at the files that are symbolic links: what they lead to may be
+// written to without an event in the folder.
+func (f *folder) poll() {
+	touched := make(map[string]bool)
+	for name := range f.links {
+		f.read(name, true, touched)
 	}
 	f.reconcile(touched)
 }
@@ -160,8 +194,11 @@ func (f *folder) read(name string, trust bool, touched map[string]bool) {
 	path := filepath.Join(f.config.Dir, name)
 	info, err := os.Stat(path) // through symlinks
 	if errors.Is(err, fs.ErrNotExist) {
-		f.forget(name, touched)
-		return
+		if !f.links[name] {
+			f.forget(name, touched)
+			return
+		}
+		err = errors.New("is a link to nothing")
 	}
 	if err == nil && info.IsDir() {
 		f.ignored[name] = "is not read: it is a folder"
@@ -171,8 +208,8 @@ func (f *folder) read(name string, trust bool, touched map[string]bool) {
 	before := f.files[name]
 	var now stamp
 	if err == nil {
-		now = stampOf(info)
-		if trust && before != nil && before.stamp == now {
+		now = stampOf(info, time.Now())
+		if trust && before != nil && before.stamp == now && !now.fresh {
 			return
 		}
 	}
@@ -181,17 +218,21 @@ func (f *folder) read(name string, trust bool, touched map[string]bool) {
 		data, err = readBounded(path, info)
 	}
 	sum := sha256.Sum256(data)
-	if err == nil && before != nil && before.fault == nil && before.sum == sum {
+	unread := ""
+	if err != nil {
+		unread = err.Error()
+	}
+	if before != nil && before.sum == sum && before.unread == unread {
 		before.stamp = now
 		return
 	}
 	next := parse(name, data, err)
-	next.stamp, next.sum = now, sum
+	next.stamp, next.sum, next.unread = now, sum, unread
 	f.replace(name, before, next, touched)
 }
 
-func stampOf(info fs.FileInfo) stamp {
-	s := stamp{size: info.Size(), modified: info.ModTime()}
+func stampOf(info fs.FileInfo, at time.Time) stamp {
+	s := stamp{size: info.Size(), modified: info.ModTime(), fresh: at.Sub(info.ModTime()) < freshFor}
 	if system, ok := info.Sys().(*syscall.Stat_t); ok {
 		s.inode = system.Ino
 	}

@@ -26,12 +26,13 @@ const (
 	// patience bounds that wait, so that a busy folder is read all the same.
 	patience = 250 * time.Millisecond
 	// pollEvery is how often the folder is looked through where it cannot be
-	// watched.
+	// watched, and how often its links are where it can.
 	pollEvery = 500 * time.Millisecond
 	// rescanEvery catches what a watch misses, such as changes made on another
 	// machine to a network folder.
 	rescanEvery = 10 * time.Second
-	// rescanShare bounds what rescans cost of a large folder: one part in 20.
+	// rescanShare bounds what rescans and polls cost of a large folder: one part
+	// in 20 each.
 	rescanShare = 20
 )
 
@@ -86,23 +87,52 @@ func (s *Source) Run(ctx context.Context, publish func(*policies.Snapshot, polic
 		return err
 	}
 	publish(folder.result())
-	next := watch.interval(time.Since(began))
+	due := newDue(watch, began)
 	for {
-		names, all := watch.wait(ctx, next, s.reload)
+		names, all := watch.wait(ctx, due.next(folder), s.reload)
 		if ctx.Err() != nil {
 			return nil
 		}
 		began = time.Now()
 		folder.update(names)
-		if all {
+		switch {
+		case all || !began.Before(due.rescan):
 			watch.renew()
 			folder.rescan()
-			next = watch.interval(time.Since(began))
+			due = newDue(watch, began)
+		case folder.hasLinks() && !began.Before(due.poll):
+			folder.poll()
+			due.poll = after(began, pollEvery)
 		}
 		if folder.changed() {
 			publish(folder.result())
 		}
 	}
+}
+
+// due is when to look at files that no event tells of.
+type due struct {
+	rescan time.Time // at all of them
+	poll   time.Time // at links
+}
+
+// newDue is for after a look at all of them that began at the given time.
+func newDue(w *watch, began time.Time) due {
+	return due{rescan: after(began, w.interval()), poll: after(began, pollEvery)}
+}
+
+func (d due) next(f *folder) time.Time {
+	if f.hasLinks() && d.poll.Before(d.rescan) {
+		return d.poll
+	}
+	return d.rescan
+}
+
+// after returns when to do again what began at the given time and is done: in
+// the interval, or later if it took long.
+func after(began time.Time, interval time.Duration) time.Time {
+	now := time.Now()
+	return now.Add(max(interval, now.Sub(began)*rescanShare))
 }
 
 // watch tells which files changed.
@@ -138,24 +168,25 @@ func (w *watch) close() {
 	}
 }
 
-// interval returns when to look through the folder again, given what that cost.
-func (w *watch) interval(cost time.Duration) time.Duration {
+// interval returns how long nobody need look through the folder.
+func (w *watch) interval() time.Duration {
 	if w.watcher == nil {
-		return max(pollEvery, cost*rescanShare)
+		return pollEvery
 	}
-	return max(rescanEvery, cost*rescanShare)
+	return rescanEvery
 }
 
-// wait returns when files have changed, with their names, when it is time to
-// look at all of them, or when ctx ends.
-func (w *watch) wait(ctx context.Context, rescan time.Duration, reload <-chan struct{}) (names map[string]bool, all bool) {
+// wait returns when files have changed, with their names, when all of them are
+// to be looked at, when ctx ends, or at the given time, unless the folder is
+// changing just then.
+func (w *watch) wait(ctx context.Context, until time.Time, reload <-chan struct{}) (names map[string]bool, all bool) {
 	var events <-chan fsnotify.Event
 	var errs <-chan error
 	if w.watcher != nil {
 		events, errs = w.watcher.Events, w.watcher.Errors
 	}
 	names = make(map[string]bool)
-	timer := time.NewTimer(rescan)
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	var settle <-chan time.Time
 	var first time.Time
@@ -164,7 +195,10 @@ func (w *watch) wait(ctx context.Context, rescan time.Duration, reload <-chan st
 		case <-ctx.Done():
 			return nil, false
 		case <-timer.C:
-			return names, true
+			if settle == nil {
+				return names, all
+			}
+			continue // the folder rests soon
 		case <-reload:
 			return names, true
 		case <-settle:
