@@ -37,8 +37,8 @@ func TestAnExplanationIsTheDecisionOfACheckWithItsSteps(t *testing.T) {
 			decision.Entry{Step: decision.StepJudge, Outcome: decision.Passed}, "lab",
 		},
 		"an accepted certificate and another client's name": {
-			pinned, decision.ClientConflict, 401, "",
-			decision.Entry{Step: decision.StepResolve, Outcome: decision.Failed}, "other",
+			pinned, decision.CertificateNotPinned, 401, "other",
+			decision.Entry{Step: decision.StepJudge, Outcome: decision.Failed}, "other",
 		},
 		"an unknown certificate and a client's name": {
 			selfSigned(t, testca.Template{CommonName: "lab"}), decision.CertificateNotPinned, 401, "other",

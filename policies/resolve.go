@@ -48,7 +48,7 @@ func (s *Snapshot) Resolve(chain *truststore.Chain, hint Hint, t *decision.Trace
 	}
 	var client *Client
 	if id != "" {
-		client, err = s.byID(id, chain)
+		client, err = s.byID(id, hint.onlyRoute(), chain)
 	} else {
 		client, err = s.byCertificate(chain, t)
 	}
@@ -62,15 +62,21 @@ func (s *Snapshot) Resolve(chain *truststore.Chain, hint Hint, t *decision.Trace
 	return client, nil
 }
 
-// byID finds the client that the request names. A certificate that others pin
-// and it does not is theirs: a name does not take it from a client that is off.
-func (s *Snapshot) byID(id string, chain *truststore.Chain) (*Client, error) {
+// onlyRoute reports that it is the operator's route that names the client, and not
+// the caller.
+func (h Hint) onlyRoute() bool { return h.Parameter == "" && h.Token == "" }
+
+// byID finds the client of an id. A caller that names itself is judged by that
+// client alone (RFC 8705 section 2). Where only the route names it, a certificate
+// that others pin and it does not is theirs: the route does not take it from a
+// client that is off.
+func (s *Snapshot) byID(id string, onlyRoute bool, chain *truststore.Chain) (*Client, error) {
 	client := s.Client(id)
 	if client == nil {
 		return nil, decision.Denyf(decision.ClientUnknown, "client_id", "no client has the id %.64q", id)
 	}
-	if pinning := s.PinnedBy(chain.Thumbprint); len(pinning) > 0 && !client.HasPin(chain.Thumbprint) {
-		return nil, decision.Denyf(decision.ClientConflict, "client_id", "the request names %.64q, and the certificate is pinned by %s", id, names(pinning))
+	if pinning := s.PinnedBy(chain.Thumbprint); onlyRoute && len(pinning) > 0 && !client.HasPin(chain.Thumbprint) {
+		return nil, decision.Denyf(decision.ClientConflict, "client_id", "the route names %.64q, and the certificate is pinned by %s", id, names(pinning))
 	}
 	return client, nil
 }

@@ -126,6 +126,7 @@ func TestResolvingAndJudging(t *testing.T) {
 		"a client_id is compared to the letter":          {clients{"a": trusts(self)}, self, nil, policies.Hint{Parameter: "A"}, policies.Options{}, "refused: client_unknown"},
 		"a named client is judged by its own store only": {clients{"a": trusts(self), "b": trusts(lab)}, selfSigned(t, leaf("self")), nil, policies.Hint{Parameter: "b"}, policies.Options{}, "b refuses: certificate_not_pinned"},
 		"a name takes no certificate that another pins":  {clients{"a": trusts(lab), "b": trusts(root)}, lab, nil, policies.Hint{Route: "b"}, policies.Options{}, "refused: client_conflict"},
+		"but who names itself is judged by itself alone": {clients{"a": trusts(lab), "b": trusts(root)}, lab, nil, policies.Hint{Parameter: "b"}, policies.Options{}, "b by chain"},
 		"nor one that another pins who is off":           {clients{"a": with(trusts(lab), "status", "off"), "b": trusts(root)}, lab, nil, policies.Hint{Route: "b"}, policies.Options{}, "refused: client_conflict"},
 		"the named client and another pin it":            {clients{"a": with(trusts(lab), "status", "off"), "b": trusts(lab, root)}, lab, nil, policies.Hint{Route: "b"}, policies.Options{}, "b by pin"},
 		"anchors of one client validate nobody else's":   {clients{"a": trusts(root), "b": trusts(otherRoot)}, lab, nil, policies.Hint{Parameter: "b"}, policies.Options{}, "b refuses: path_not_found"},

@@ -102,8 +102,8 @@ const (
 	ClientUnknown
 	// ClientAmbiguous: more than one client claims the certificate.
 	ClientAmbiguous
-	// ClientConflict: the request names two clients, or one that does not pin
-	// the certificate while others do.
+	// ClientConflict: the request names two clients, or its route one that does
+	// not pin the certificate while others do.
 	ClientConflict
 	// ClientInactive: the client's status is not active, or its document has a
 	// fault and never was good.

@@ -207,7 +207,7 @@ func TestTheScheduleIsFollowedByAServer(t *testing.T) {
 		if _, err := keeper.Open(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Minute)
 		defer cancel()
 		keeper.Run(ctx, func(signer.Report) {})
 		keys, err := signer.Open(t.Context(), settings.Keys.Directory, signer.Options{})
