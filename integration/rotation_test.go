@@ -41,6 +41,9 @@ func TestRotationUnderLoadRefusesNoValidToken(t *testing.T) {
 	g := w.envoy()
 	r := &rotating{gate: g, ask: ask{as: presents(issued)}, verifier: &cachingVerifier{gate: g}, stop: make(chan struct{})}
 	r.get(t) // so that there is an old token from the start
+	if err := r.verifier.refresh(); err != nil {
+		t.Fatal(err)
+	}
 	var load sync.WaitGroup
 	for range 3 {
 		load.Go(r.useCertificate)

@@ -35,16 +35,17 @@ type Subject uint8
 
 // The closed set.
 const (
-	SubjectClients Subject = iota // the client documents
-	SubjectKeys                   // the signing keys
-	SubjectTLS                    // certificate, key and CAs of a listener
-	SubjectAudit                  // the audit file
+	SubjectClients     Subject = iota // the client documents
+	SubjectKeys                       // the signing keys
+	SubjectTLS                        // certificate, key and CAs of a listener
+	SubjectAudit                      // the audit file
+	SubjectRevocations                // the revoked tokens
 	subjectCount
 )
 
 // String returns the label's value, such as "clients".
 func (s Subject) String() string {
-	return [...]string{"clients", "keys", "tls", "audit", "unknown"}[min(s, subjectCount)]
+	return [...]string{"clients", "keys", "tls", "audit", "revocations", "unknown"}[min(s, subjectCount)]
 }
 
 const (

@@ -25,3 +25,15 @@ func checkProfile(m *mapping, config *Config) {
 		refuse(route.InboundAuthorization == InboundPass, where, "inboundAuthorization: want verify, reject or replace: only bound tokens pass")
 	}
 }
+
+// checkForeign reports a verifier in Envoy that would refuse what a route lets pass.
+func checkForeign(m *mapping, config *Config) {
+	if !config.Envoy.JWTAuthn || !m.sound("routes") {
+		return
+	}
+	for _, route := range config.Routes {
+		if route.InboundAuthorization == InboundPass {
+			m.fail("routes", "route "+quote(route.Name)+" has inboundAuthorization: pass, and with envoy.jwtAuthn Envoy refuses every token that is not of ours")
+		}
+	}
+}

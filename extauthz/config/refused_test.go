@@ -273,15 +273,19 @@ func TestRoutesAreRefused(t *testing.T) {
 	const nobodyServes = `5: routes: route "a" has access: endpoint; set listen.http, where the endpoints are served`
 	match := func(fields string) string { return route("match: {" + fields + "}") }
 	checkRefusals(t, map[string]refusal{
-		"a route without a name":           {more("routes:\n- access: public"), "5: routes[0].name: required"},
-		"a name with a slash":              {more("routes:\n- name: a/b"), `5: routes[0].name: want 1 to 64 letters, digits, dots, hyphens or underscores, got "a/b"`},
-		"a name too long":                  {more("routes:\n- name: " + strings.Repeat("a", 65)), `5: routes[0].name: want 1 to 64 letters, digits, dots, hyphens or underscores, got "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"…`},
-		"two routes of one name":           {more("routes:\n- name: a\n- name: a\n  match: {pathPrefix: /b}"), `6: routes[1].name: "a" is the name of the route on line 5 already`},
-		"a route that is text":             {more("routes: [a]"), "4: routes[0]: want a mapping, got text"},
-		"endpoints everywhere":             {route("access: endpoint"), "5: routes[0].match: with access: endpoint, pathPrefix must be /oauth2/token, /oauth2/introspect or /oauth2/revoke" + "\n" + nobodyServes},
-		"an endpoint that is none of ours": {route("access: endpoint, match: {pathPrefix: /oauth2}"), "5: routes[0].match: with access: endpoint, pathPrefix must be /oauth2/token, /oauth2/introspect or /oauth2/revoke" + "\n" + nobodyServes},
-		"an endpoint that nobody serves":   {route("access: endpoint, match: {pathPrefix: /oauth2/token}"), nobodyServes},
-		"an unknown access":                {route("access: open"), `5: routes[0].access: want certificate, public, preflight or endpoint, got "open"`},
+		"a route without a name":                     {more("routes:\n- access: public"), "5: routes[0].name: required"},
+		"a name with a slash":                        {more("routes:\n- name: a/b"), `5: routes[0].name: want 1 to 64 letters, digits, dots, hyphens or underscores, got "a/b"`},
+		"a name too long":                            {more("routes:\n- name: " + strings.Repeat("a", 65)), `5: routes[0].name: want 1 to 64 letters, digits, dots, hyphens or underscores, got "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"…`},
+		"two routes of one name":                     {more("routes:\n- name: a\n- name: a\n  match: {pathPrefix: /b}"), `6: routes[1].name: "a" is the name of the route on line 5 already`},
+		"a route that is text":                       {more("routes: [a]"), "4: routes[0]: want a mapping, got text"},
+		"endpoints everywhere":                       {route("access: endpoint"), "5: routes[0].match: with access: endpoint, pathPrefix must be /oauth2/token, /oauth2/introspect or /oauth2/revoke" + "\n" + nobodyServes},
+		"an endpoint that is none of ours":           {route("access: endpoint, match: {pathPrefix: /oauth2}"), "5: routes[0].match: with access: endpoint, pathPrefix must be /oauth2/token, /oauth2/introspect or /oauth2/revoke" + "\n" + nobodyServes},
+		"an endpoint that nobody serves":             {route("access: endpoint, match: {pathPrefix: /oauth2/token}"), nobodyServes},
+		"an unknown access":                          {route("access: open"), `5: routes[0].access: want certificate, public, preflight or endpoint, got "open"`},
+		"a foreign token where nothing is asked for": {route("access: public, inboundAuthorization: pass"), "5: routes[0].inboundAuthorization: pass has meaning only with access: certificate; with access: public an Authorization is taken off, or is our endpoint's"},
+		"a foreign token that Envoy would refuse": {
+			instead("{grpc", "{http: \"unix:/h\", grpc") + "envoy: {jwtAuthn: true}\nroutes: [{name: a, inboundAuthorization: pass}]\n",
+			`5: routes: route "a" has inboundAuthorization: pass, and with envoy.jwtAuthn Envoy refuses every token that is not of ours`},
 		"a route in shadow":                {route("mode: shadow"), "5: routes[0].mode: shadow is not available in this version; want enforce"},
 		"a host in capitals":               {match("host: A.example.com"), `5: routes[0].match.host: want "*", "*.example.com" or a lower-case name without a port, got "A.example.com"`},
 		"a host with a port":               {match("host: \"a:443\""), `5: routes[0].match.host: want "*", "*.example.com" or a lower-case name without a port, got "a:443"`},

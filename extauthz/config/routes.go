@@ -103,6 +103,9 @@ func readRoute(m *mapping, global *Config) Route {
 			oneOf([]Access{AccessCertificate, AccessPublic, AccessPreflight, AccessEndpoint})),
 		InboundAuthorization: text(m, "inboundAuthorization", global.InboundAuthorization, parseInbound),
 	}
+	if route.InboundAuthorization == InboundPass && route.Access != AccessCertificate && m.sound("access") {
+		m.fail("inboundAuthorization", fmt.Sprintf("pass has meaning only with access: certificate; with access: %s an Authorization is taken off, or is our endpoint's", route.Access))
+	}
 	route.Match = section(m, "match", readMatch)
 	readGrant(m, &route, global)
 	if route.Access == AccessPreflight {

@@ -33,6 +33,7 @@ func readConfig(m *mapping) *Config {
 	readAddresses(m, config)
 	config.Routes = readRoutes(m, config)
 	checkProfile(m, config)
+	checkForeign(m, config)
 	m.close()
 	return config
 }

@@ -3,6 +3,7 @@ package tokenendpoint
 import (
 	"context"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ type result any
 func (s *Server) endpoint(name string, act func(*exchange) (result, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{server: s, request: r, ctx: r.Context(), state: s.config.State.Load(), at: time.Now()}
-		answer, err := x.run(act)
+		answer, err := x.guarded(act)
 		x.record(name, err)
 		if err != nil {
 			x.refuse(w, err)
@@ -44,6 +45,17 @@ func (s *Server) endpoint(name string, act func(*exchange) (result, error)) http
 		}
 		write(w, http.StatusOK, answer)
 	})
+}
+
+// guarded makes a panic a refusal, with its record.
+func (x *exchange) guarded(act func(*exchange) (result, error)) (answer result, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			x.server.config.Panicked(value, debug.Stack())
+			answer, err = nil, decision.Denyf(decision.InternalError, "", "a fault of certbearer's own; its log has more")
+		}
+	}()
+	return x.run(act)
 }
 
 func (x *exchange) run(act func(*exchange) (result, error)) (result, error) {

@@ -57,6 +57,9 @@ type Config struct {
 	// Revoke keeps a revocation and puts it in force before it returns.
 	Revoke func(context.Context, tokens.Revocation) error
 
+	// Panicked is told of a panic that was made a refusal.
+	Panicked func(value any, stack []byte)
+
 	// Issuer is iss, DefaultAudience the aud of tokens for which no resource is
 	// asked; it may be empty.
 	Issuer          string
@@ -79,8 +82,8 @@ type Server struct {
 func New(config Config) (*Server, error) {
 	switch {
 	case config.State == nil, config.Authenticator == nil, config.Presented == nil, config.RequestID == nil, config.Source == nil,
-		config.Audit == nil, config.Metrics == nil, config.Revoke == nil:
-		return nil, errors.New("tokenendpoint: State, Authenticator, Presented, RequestID, Source, Audit, Metrics and Revoke are required")
+		config.Audit == nil, config.Metrics == nil, config.Revoke == nil, config.Panicked == nil:
+		return nil, errors.New("tokenendpoint: State, Authenticator, Presented, RequestID, Source, Audit, Metrics, Revoke and Panicked are required")
 	case config.Issuer == "":
 		return nil, errors.New("tokenendpoint: the issuer is empty")
 	case config.InFlight < 1:

@@ -36,6 +36,24 @@ func (r *Revoked) Has(id string) bool {
 	return found
 }
 
+// With returns what either has of tokens that have not expired at the given time. A
+// revocation is never taken back: a set that lacks one was read before it, or from
+// a file that somebody has replaced.
+func (r *Revoked) With(other *Revoked, at time.Time) *Revoked {
+	both := NewRevoked()
+	for _, set := range []*Revoked{r, other} {
+		if set == nil {
+			continue
+		}
+		for id, one := range set.byID {
+			if at.Before(one.Expires) {
+				both.byID[id] = one
+			}
+		}
+	}
+	return both
+}
+
 // Len is how many are remembered.
 func (r *Revoked) Len() int {
 	if r == nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/certbearer/certbearer/extauthz/audit"
 	"github.com/certbearer/certbearer/extauthz/authn"
 	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/extauthz/discovery"
@@ -30,11 +31,12 @@ func jwksAge(c *config.Config) time.Duration { return min(longestJWKSAge, c.Keys
 // proxy, which knows certificates by signed statements, and the one that ends TLS
 // itself.
 func (g *gateway) listenPublic(ctx context.Context) error {
-	if g.config.Listen.HTTP == "" && g.config.Listen.TLS.Address == "" {
-		return nil
-	}
+	// Without endpoints too: a token of another replica's may come to this gateway.
 	if err := g.loadRevocations(); err != nil {
 		return err
+	}
+	if g.config.Listen.HTTP == "" && g.config.Listen.TLS.Address == "" {
+		return nil
 	}
 	behindProxy, err := g.publicHandler(peercert.Statement, g.stated, proxyRequestID, unknownSource)
 	if err != nil {
@@ -71,6 +73,7 @@ func (g *gateway) publicHandler(source peercert.Source, presented presenting, re
 		Audit:           g.recorder,
 		Metrics:         g.metrics,
 		Revoke:          g.revoke,
+		Panicked:        g.panicked,
 		Issuer:          g.config.Issuer,
 		DefaultAudience: g.config.Audience,
 		IgnoreSecrets:   g.config.Compatibility == config.CompatibilityMedplum,
@@ -119,7 +122,7 @@ func (g *gateway) listenTLS(ctx context.Context, handler http.Handler) error {
 		Address: settings.Address,
 		Handler: handler,
 		TLS:     &listener.TLS{Certificate: settings.Certificate, Key: settings.Key},
-		Events:  g.events(),
+		Events:  g.events("listen.tls", func(err error) error { return inSetting("listen.tls", "listener", err) }),
 		Log:     g.log,
 	})
 	if err != nil {
@@ -214,11 +217,9 @@ func (g *gateway) revoke(ctx context.Context, one tokens.Revocation) error {
 }
 
 func (g *gateway) watchRevocations(ctx context.Context) {
-	if g.revocations == nil {
-		return
-	}
 	g.revocations.Run(ctx, func(revoked *tokens.Revoked, err error) {
 		g.faults.setRevocations(err)
+		g.metrics.Reloaded(audit.SubjectRevocations, err)
 		if err != nil {
 			g.log.Error("what was revoked before stays revoked", "error", err.Error())
 			return
@@ -227,14 +228,18 @@ func (g *gateway) watchRevocations(ctx context.Context) {
 	})
 }
 
-// putRevoked publishes only what is new: a Generation is for changes.
+// putRevoked adds to what is revoked. It publishes only what is new: a Generation
+// is for changes.
 func (g *gateway) putRevoked(revoked *tokens.Revoked) {
-	if g.holder.Load().Revoked.Equal(revoked) {
+	at := time.Now()
+	if current := g.holder.Load().Revoked; current.With(revoked, at).Equal(current) {
 		return
 	}
+	var all *tokens.Revoked
 	generation := g.publish(func(s state.State) state.State {
-		s.Revoked = revoked
+		all = s.Revoked.With(revoked, at)
+		s.Revoked = all
 		return s
 	})
-	g.log.Info("revocations loaded", "revoked", revoked.Len(), "generation", generation)
+	g.log.Info("revocations loaded", "revoked", all.Len(), "generation", generation)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,7 +54,7 @@ type gateway struct {
 	direct    *listener.HTTP // that ends TLS itself, nil if there is none
 	faults    faults
 
-	revocations *tokens.Revocations // nil without endpoints
+	revocations *tokens.Revocations
 
 	publishing sync.Mutex
 }
@@ -133,9 +134,7 @@ func (g *gateway) newServer() (*extauthz.Server, error) {
 		EndpointPaths:         tokenendpoint.Paths(),
 		RemoveHeaders:         envoy.CertificateHeaders(),
 		InFlight:              g.config.Limits.InFlight,
-		Panicked: func(value any, stack []byte) {
-			g.log.Error("a check panicked and was refused", "panic", panicText(value), "stack", string(stack))
-		},
+		Panicked:              func(value any, stack []byte) { g.logPanic("a check", value, stack) },
 	})
 }
 
@@ -147,7 +146,7 @@ func (g *gateway) listen(ctx context.Context, server *extauthz.Server) error {
 		Address:   g.config.Listen.GRPC,
 		Callers:   callers(g.config),
 		Readiness: g.readiness,
-		Events:    g.events(),
+		Events:    g.events("listen.grpc", inCallers),
 	})
 	if err != nil {
 		return inCallers(err)
@@ -161,17 +160,29 @@ func (g *gateway) listen(ctx context.Context, server *extauthz.Server) error {
 	return g.listenHTTP(ctx, "listen.ops", g.config.Listen.Ops, g.opsHandler())
 }
 
-func (g *gateway) events() listener.Events {
+// events are told by a listener. key is the setting that its TLS files are of, in
+// names it in an error.
+func (g *gateway) events(key string, in func(error) error) listener.Events {
 	return listener.Events{
 		Panicked: func(p listener.Panic) {
 			g.metrics.Panicked()
-			g.log.Error("a request panicked", "where", p.Where, "panic", panicText(p.Value), "stack", string(p.Stack))
+			g.logPanic(p.Where, p.Value, p.Stack)
 		},
 		Reloaded: func(err error) {
 			g.metrics.Reloaded(audit.SubjectTLS, err)
-			g.logReload("the certificates of listen.grpc", inCallers(err))
+			g.logReload("the certificates of "+key, in(err))
 		},
 	}
+}
+
+// panicked is for a panic of an endpoint that was made a refusal.
+func (g *gateway) panicked(value any, stack []byte) {
+	g.metrics.Panicked()
+	g.logPanic("an endpoint", value, stack)
+}
+
+func (g *gateway) logPanic(where string, value any, stack []byte) {
+	g.log.Error("a request panicked and was refused", "where", where, "panic", panicText(value), "stack", string(stack))
 }
 
 // panicText says what a panic was about without its value, which may hold what
@@ -192,6 +203,9 @@ func (g *gateway) run(ctx context.Context) error {
 	}
 	for _, warning := range keyWarnings(g.config) {
 		g.log.Warn(warning)
+	}
+	if unreachableEndpoints(g.config) {
+		g.log.Warn("routes: none has access: endpoint, so the endpoints that metadata names are reached by listen.tls or not at all")
 	}
 	if hops := g.config.Certificate.Hops; hops > 1 {
 		g.log.Warn("certificate.hops: whoever can reach the calling proxy, and is not the proxy in front of it, can name any client's certificate", "hops", hops)
@@ -221,6 +235,11 @@ func (g *gateway) run(ctx context.Context) error {
 	}
 	g.log.Info("stopped")
 	return errors.Join(err, g.closeAudit())
+}
+
+// unreachableEndpoints reports metadata about endpoints to which no route leads.
+func unreachableEndpoints(c *config.Config) bool {
+	return c.Listen.HTTP != "" && !slices.ContainsFunc(c.Routes, func(r config.Route) bool { return r.Access == config.AccessEndpoint })
 }
 
 // drainDelay is for callers that look at our readiness. Where Envoy finds us by

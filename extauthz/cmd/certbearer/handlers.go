@@ -161,7 +161,7 @@ func (g *gateway) listenHTTP(ctx context.Context, name, address string, handler 
 	if address == "" {
 		return nil
 	}
-	server, err := listener.ListenHTTP(ctx, listener.HTTPConfig{Address: address, Handler: handler, Events: g.events(), Log: g.log})
+	server, err := listener.ListenHTTP(ctx, listener.HTTPConfig{Address: address, Handler: handler, Events: g.events(name, func(err error) error { return inSetting(name, "listener", err) }), Log: g.log})
 	if err != nil {
 		return inSetting(name, "listener", err)
 	}
