@@ -85,7 +85,7 @@ func connectionManager(p Params, name string, routes *routev3.RouteConfiguration
 		m.UpgradeConfigs = []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}}
 	}
 	distrust(m)
-	if p.Front != nil {
+	if p.Front != nil && name == ListenerName {
 		m.ForwardClientCertDetails = hcmv3.HttpConnectionManager_APPEND_FORWARD
 	}
 	bound(m)
@@ -138,7 +138,7 @@ func bound(m *hcmv3.HttpConnectionManager) {
 }
 
 func httpFilters(p Params) []*hcmv3.HttpFilter {
-	filters := []*hcmv3.HttpFilter{filter(extAuthzFilter, extAuthz(p))}
+	filters := []*hcmv3.HttpFilter{bufferFilter(), filter(extAuthzFilter, extAuthz(p))}
 	if p.JWTAuthn != nil {
 		filters = append(filters, filter(jwtFilter, jwtAuthn(*p.JWTAuthn)))
 	}
@@ -147,7 +147,7 @@ func httpFilters(p Params) []*hcmv3.HttpFilter {
 
 // publicFilters have no jwt_authn: nothing on the public listener takes a token.
 func publicFilters(p Params) []*hcmv3.HttpFilter {
-	return []*hcmv3.HttpFilter{filter(extAuthzFilter, extAuthz(p)), filter("envoy.filters.http.router", &routerv3.Router{})}
+	return []*hcmv3.HttpFilter{bufferFilter(), filter(extAuthzFilter, extAuthz(p)), filter("envoy.filters.http.router", &routerv3.Router{})}
 }
 
 func filter(name string, config proto.Message) *hcmv3.HttpFilter {

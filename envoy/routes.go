@@ -72,7 +72,7 @@ func publishedRoute(p Params, name string, matching *routev3.RouteMatch) *routev
 // ownRoute leads to an endpoint of certbearer's. The check in front of it only
 // adds the statement; the endpoint judges.
 func ownRoute(p Params, r Route) *routev3.Route {
-	perFilter := map[string]*anypb.Any{extAuthzFilter: extAuthzNamed(r.Name)}
+	perFilter := map[string]*anypb.Any{extAuthzFilter: extAuthzNamed(r.Name), bufferName: buffered()}
 	if p.JWTAuthn != nil {
 		perFilter[jwtFilter] = jwtOff()
 	}

@@ -41,6 +41,9 @@ type Config struct {
 	// [AccessEndpoint] only a request to one of them is let through.
 	EndpointOrigin string
 	EndpointPaths  []string
+	// EndpointHosts are the names, in lower case and without ports, by which callers
+	// reach them.
+	EndpointHosts []string
 	// InjectedTokenLifetime is how long an injected token lives at most.
 	InjectedTokenLifetime time.Duration
 	// RemoveHeaders are taken off every request that is allowed: headers in
@@ -217,7 +220,7 @@ func (s *Server) authenticate(ctx context.Context, v *verdict, request *wire.Req
 	presented := peercert.Presented{PeerCertificate: request.PeerCertificate, Header: request.Header}
 	claim := authn.Claim{
 		Hint:    policies.Hint{Route: v.route.ClientID, Parameter: clientID},
-		Inbound: v.inbound.check(v.route),
+		Inbound: v.inbound.verifier(v.route, t),
 	}
 	return s.config.Authenticator.Authenticate(ctx, v.state, presented, claim, request.At, t)
 }
@@ -268,10 +271,20 @@ func (s *Server) token(ctx context.Context, v *verdict, at time.Time) (tokens.To
 		Bind:       v.route.Inject.Bind,
 		Typ:        v.route.Inject.Typ,
 		Lifetime:   s.config.InjectedTokenLifetime,
-		NotAfter:   v.identity.Accepted.Until,
+		NotAfter:   v.until(),
 		At:         at,
 	}
 	return s.config.Tokens.Token(ctx, request, tokens.Basis{Proof: client, Generation: v.state.Generation, Keys: v.state.Keys})
+}
+
+// until is the end of what the injected token rests on: the judgement, and a token of
+// the caller's own that narrowed it.
+func (v *verdict) until() time.Time {
+	end := v.identity.Accepted.Until
+	if own := v.inbound.token; own != nil && own.Expires.Before(end) {
+		return own.Expires
+	}
+	return end
 }
 
 // answer turns the verdict into what Envoy does.

@@ -2,7 +2,6 @@ package extauthz
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/certbearer/certbearer/extauthz/peercert"
@@ -15,57 +14,57 @@ import (
 // inbound is a caller's own Authorization, as far as the route lets it count.
 // The zero value is none.
 type inbound struct {
-	// token is one of ours, held to everything but the certificate.
+	terms tokens.Terms
+	// text is a bearer token that has to be one of ours, "" if there is none.
+	text string
+	// token is what it says, once it has been verified.
 	token *tokens.Verified
 	// foreign is set where somebody else's is to be left as it is.
 	foreign bool
 }
 
-// readInbound is step 3 of docs/request-path.md. Nothing in an Authorization is
-// believed before this has returned, and a token of ours not before
-// [inbound.check] has.
+// readInbound is step 3 of docs/request-path.md as far as it needs no
+// certificate. Nothing in an Authorization is believed before
+// [inbound.verifier] has looked at it: that costs a signature check, and comes
+// after the evidence, so that whoever has no certificate does not cause one.
 func (s *Server) readInbound(route *Route, st *state.State, request *wire.Request, t *decision.Trace) (inbound, error) {
-	in, err := s.inbound(route, st, request)
+	in := inbound{terms: tokens.Terms{Issuer: s.config.Issuer, Keys: st.Keys, Revoked: st.Revoked, At: request.At}}
+	err := in.read(route, request)
 	switch {
 	case err != nil:
 		t.Fail(decision.StepAuthorization, "%v", err)
-	case in.token != nil && t.On():
-		t.Pass(decision.StepAuthorization, "a token of ours for client %s, %s", in.token.ClientID, in.token.ID)
 	case in.foreign:
 		t.Note(decision.StepAuthorization, "the caller's Authorization is left as it is")
-	case len(request.Header("authorization")) > 0:
+	case in.text == "" && len(request.Header("authorization")) > 0:
 		t.Note(decision.StepAuthorization, "the caller's Authorization is ignored")
 	}
 	return in, err
 }
 
-func (s *Server) inbound(route *Route, st *state.State, request *wire.Request) (inbound, error) {
-	terms := tokens.Terms{Issuer: s.config.Issuer, Keys: st.Keys, Revoked: st.Revoked, At: request.At}
-	if err := checkQuery(route, request, terms); err != nil {
-		return inbound{}, err
+func (in *inbound) read(route *Route, request *wire.Request) error {
+	if err := in.checkQuery(route, request); err != nil {
+		return err
 	}
 	values := request.Header("authorization")
 	if len(values) == 0 || route.Inbound == InboundReplace {
-		return inbound{}, nil
+		return nil
 	}
 	if route.Inbound == InboundReject {
-		return inbound{}, decision.Denyf(decision.AuthorizationRefused, "authorization", "the caller sent its own, and route %s has inboundAuthorization: reject", route.Name)
+		return decision.Denyf(decision.AuthorizationRefused, "authorization", "the caller sent its own, and route %s has inboundAuthorization: reject", route.Name)
 	}
 	if route.Access != AccessCertificate {
-		return inbound{}, nil // nothing is asked for; it is taken off
+		return nil // nothing is asked for; it is taken off
+	}
+	if route.Inbound == InboundPass && in.isForeign(values) {
+		in.foreign = true
+		return nil
 	}
 	text, isBearer := bearer(values)
-	if route.Inbound == InboundPass && !hasOurs(values, terms) {
-		return inbound{foreign: true}, nil
-	}
 	if !isBearer {
-		return inbound{}, decision.Denyf(decision.AuthorizationRefused, "authorization", "it is not one bearer token, and has to be on route %s", route.Name)
+		return decision.Denyf(decision.AuthorizationRefused, "authorization", "it is not one bearer token, and has to be on route %s", route.Name)
 	}
-	verified, err := terms.Verify(text)
-	if err != nil {
-		return inbound{}, err
-	}
-	return inbound{token: &verified}, nil
+	in.text = text
+	return nil
 }
 
 // bearer returns the token of the one Authorization there may be (RFC 6750
@@ -79,27 +78,18 @@ func bearer(values []string) (text string, ok bool) {
 	return text, found && strings.EqualFold(scheme, "bearer") && text != "" && !strings.ContainsAny(text, " ,\t")
 }
 
-// hasOurs looks for tokens of ours in all of an Authorization, whatever its scheme
-// and however many there are: what an upstream might find in it is verified first.
-func hasOurs(values []string, terms tokens.Terms) bool {
-	for _, value := range values {
-		if slices.ContainsFunc(strings.FieldsFunc(value, dividesTokens), terms.LooksOurs) {
-			return true
-		}
-	}
-	return false
-}
-
-// dividesTokens reports what cannot be a part of a compact JWS.
-func dividesTokens(r rune) bool {
-	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-	return !letter && r != '-' && r != '_' && r != '.'
+// isForeign reports an Authorization in which no upstream could find a token of
+// ours, whatever its scheme is and however the upstream takes it apart. Several at
+// once are not left to an upstream's choice.
+func (in *inbound) isForeign(values []string) bool {
+	return len(values) == 1 && strings.Count(strings.ToLower(values[0]), "bearer") <= 1 && !in.terms.HoldsOurs(values[0])
 }
 
 // checkQuery refuses a token in the query (RFC 6750 section 2.3): it is in every
-// log on its way, and the upstream could take it for the caller's.
-func checkQuery(route *Route, request *wire.Request, terms tokens.Terms) error {
-	if route.Access != AccessCertificate || !strings.Contains(request.RawQuery, "token") && !strings.Contains(request.RawQuery, "%") {
+// log on its way, and the upstream could take it for the caller's. Where nothing
+// is asked for, or foreign ones may pass, that is about tokens of ours.
+func (in *inbound) checkQuery(route *Route, request *wire.Request) error {
+	if !strings.Contains(request.RawQuery, "token") && !strings.Contains(request.RawQuery, "%") {
 		return nil
 	}
 	for pair := range strings.FieldsFuncSeq(request.RawQuery, dividesPairs) {
@@ -110,10 +100,10 @@ func checkQuery(route *Route, request *wire.Request, terms tokens.Terms) error {
 		if plain, err := url.QueryUnescape(value); err == nil {
 			value = plain
 		}
-		if route.Inbound == InboundPass && !hasOurs([]string{value}, terms) {
-			continue
+		any := route.Access == AccessCertificate && route.Inbound != InboundPass
+		if any || in.terms.HoldsOurs(value) {
+			return decision.Denyf(decision.TokenInQuery, "query", "has access_token")
 		}
-		return decision.Denyf(decision.TokenInQuery, "query", "has access_token")
 	}
 	return nil
 }
@@ -121,21 +111,33 @@ func checkQuery(route *Route, request *wire.Request, terms tokens.Terms) error {
 // dividesPairs takes the semicolon too, as some services do.
 func dividesPairs(r rune) bool { return r == '&' || r == ';' }
 
-// check holds a token of ours against the certificate of the connection, and
-// returns the client that it is of.
-func (in inbound) check(route *Route) func(peercert.Evidence) (string, error) {
-	if in.token == nil {
+// verifier verifies the token, holds it against the certificate of the connection
+// and returns the client that it is of; nil where there is none.
+func (in *inbound) verifier(route *Route, t *decision.Trace) func(peercert.Evidence) (string, error) {
+	if in.text == "" {
 		return nil
 	}
 	return func(evidence peercert.Evidence) (string, error) {
-		return in.token.ClientID, in.token.CheckInbound(route.Audience, evidence.Thumbprint)
+		verified, err := in.terms.Verify(in.text)
+		if err == nil {
+			err = verified.CheckInbound(route.Audience, evidence.Thumbprint)
+		}
+		if err != nil {
+			t.Fail(decision.StepAuthorization, "%v", err)
+			return "", err
+		}
+		in.token = &verified
+		if t.On() {
+			t.Pass(decision.StepAuthorization, "a token of ours for client %s, %s", verified.ClientID, verified.ID)
+		}
+		return verified.ClientID, nil
 	}
 }
 
 // refusal is the error of a request that has a token and no certificate: to its
 // sender the token is not valid here (RFC 8705 section 3).
-func (in inbound) refusal(err error) error {
-	if in.token == nil || decision.ReasonOf(err) != decision.CertificateMissing {
+func (in *inbound) refusal(err error) error {
+	if in.text == "" || decision.ReasonOf(err) != decision.CertificateMissing {
 		return err
 	}
 	return decision.Deny(decision.TokenWithoutCertificate, "authorization", err)

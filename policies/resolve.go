@@ -73,6 +73,9 @@ func (h Hint) onlyRoute() bool { return h.Parameter == "" && h.Token == "" }
 func (s *Snapshot) byID(id string, onlyRoute bool, chain *truststore.Chain) (*Client, error) {
 	client := s.Client(id)
 	if client == nil {
+		// The signatures that a known client's CAs would have to be asked about take
+		// their time: without it, the time would tell which ids there are.
+		_, _ = s.provingAuthorities(chain)
 		return nil, decision.Denyf(decision.ClientUnknown, "client_id", "no client has the id %.64q", id)
 	}
 	if pinning := s.PinnedBy(chain.Thumbprint); onlyRoute && len(pinning) > 0 && !client.HasPin(chain.Thumbprint) {

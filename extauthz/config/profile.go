@@ -18,6 +18,7 @@ func checkProfile(m *mapping, config *Config) {
 		refuse(true, "keys.algorithm", "want ES256, PS256 or EdDSA")
 	}
 	refuse(config.Compatibility != CompatibilityNone, "compatibility", "want none: clients have no secrets")
+	refuse(config.Callers.Proof == ProofNone, "callers", "want callers that are proven: by a Unix socket or by mTLS")
 	refuse(config.Clients.SharedAnchors != SharedAnchorsRefuse, "clients.sharedAnchors", "want refuse: clients are told apart by their subject")
 	for _, route := range config.Routes {
 		where := "route " + route.Name

@@ -59,6 +59,10 @@ func ListenHTTP(ctx context.Context, config HTTPConfig) (*HTTP, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	level := slog.LevelWarn
+	if id != nil {
+		level = slog.LevelDebug // strangers' handshakes fail, as often as they like
+	}
 	return &HTTP{listener: open, identity: id, server: &http.Server{
 		Handler:           http.MaxBytesHandler(recovering(config.Handler, config.Events), limits.BodyBytes),
 		ReadHeaderTimeout: limits.HeaderTimeout,
@@ -66,7 +70,7 @@ func ListenHTTP(ctx context.Context, config HTTPConfig) (*HTTP, error) {
 		WriteTimeout:      limits.WriteTimeout,
 		IdleTimeout:       limits.IdleTimeout,
 		MaxHeaderBytes:    limits.HeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), level),
 	}}, nil
 }
 

@@ -58,19 +58,23 @@ func (x *exchange) guarded(act func(*exchange) (result, error)) (answer result, 
 	return x.run(act)
 }
 
+// run reads the form before it takes a place among those that are worked on, and
+// before it loads the State: a body that comes slowly keeps nobody else out, and is
+// decided by what holds when it is there.
 func (x *exchange) run(act func(*exchange) (result, error)) (result, error) {
-	select {
-	case x.server.inFlight <- struct{}{}:
-		defer func() { <-x.server.inFlight }()
-	default:
-		return nil, decision.Denyf(decision.Overloaded, "", "%d requests are being worked on", cap(x.server.inFlight))
-	}
 	if x.request.Method != http.MethodPost {
 		return nil, decision.Denyf(decision.MethodNotAllowed, "method", "%.20q", x.request.Method)
 	}
 	var err error
 	if x.form, err = readForm(x.request); err != nil {
 		return nil, err
+	}
+	x.state, x.at = x.server.config.State.Load(), time.Now()
+	select {
+	case x.server.inFlight <- struct{}{}:
+		defer func() { <-x.server.inFlight }()
+	default:
+		return nil, decision.Denyf(decision.Overloaded, "", "%d requests are being worked on", cap(x.server.inFlight))
 	}
 	if err := x.authenticate(); err != nil {
 		return nil, err

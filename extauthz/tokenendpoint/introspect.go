@@ -2,6 +2,7 @@ package tokenendpoint
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"github.com/certbearer/certbearer/extauthz/tokens"
@@ -42,7 +43,7 @@ func (x *exchange) introspect() (result, error) {
 	}
 	x.tokenID = verified.ID
 	answer := introspection{
-		Active: true, Scope: strings.Join(verified.Scope, " "), ClientID: verified.ClientID, TokenType: "Bearer",
+		Active: true, Scope: strings.Join(x.stillGranted(verified), " "), ClientID: verified.ClientID, TokenType: "Bearer",
 		Expires: verified.Expires.Unix(), IssuedAt: verified.IssuedAt.Unix(), Subject: verified.ClientID,
 		Audience: verified.Audience, Issuer: x.server.config.Issuer, ID: verified.ID,
 	}
@@ -57,13 +58,24 @@ func (x *exchange) verify(text string) (tokens.Verified, error) {
 	return terms.Verify(text)
 }
 
+// stillGranted is what the client has not lost since.
+func (x *exchange) stillGranted(v tokens.Verified) []string {
+	return slices.DeleteFunc(slices.Clone(v.Scope), func(scope string) bool {
+		return !x.state.Clients.Client(v.ClientID).MayHaveScope(scope)
+	})
+}
+
 func (x *exchange) mayKnow(v tokens.Verified) bool {
 	return v.ClientID == x.identity.Client.ID() || x.identity.Client.MayIntrospect(v.Audience)
 }
 
-// stillActive asks for the client that the token is of: turned off or gone, its
-// tokens are refused at the gateway too.
+// stillActive asks for the client that the token is of: turned off or gone, or with
+// another certificate in its store, its tokens are refused at the gateway too. Whether
+// a CA of the client still accepts the certificate cannot be told without it.
 func (x *exchange) stillActive(v tokens.Verified) bool {
 	client := x.state.Clients.Client(v.ClientID)
-	return client != nil && client.Status() == policies.StatusActive
+	if client == nil || client.Status() != policies.StatusActive || !client.MayHave(v.Audience, x.server.config.DefaultAudience) {
+		return false
+	}
+	return !v.Bound || client.HasPin(v.Thumbprint) || len(client.Anchors()) > 0
 }

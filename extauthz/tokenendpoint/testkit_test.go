@@ -43,6 +43,7 @@ type site struct {
 	registry    *prometheus.Registry
 	output      bytes.Buffer
 	recorder    *audit.Recorder
+	panicked    bool
 }
 
 // newSite starts a server with a key and without clients. change may be nil.
@@ -67,7 +68,8 @@ func newSite(t testing.TB, change func(*tokenendpoint.Config)) *site {
 		RequestID: func(r *http.Request) string { return r.Header.Get("X-Request-Id") },
 		Source:    func(*http.Request) string { return "192.0.2.7" },
 		Audit:     s.recorder, Metrics: metrics, Revoke: s.revoke,
-		Issuer: issuer, DefaultAudience: audience, InFlight: 10,
+		Panicked: func(any, []byte) { s.panicked = true },
+		Issuer:   issuer, DefaultAudience: audience, InFlight: 10,
 	}
 	if change != nil {
 		change(&s.config)

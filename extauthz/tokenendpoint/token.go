@@ -93,7 +93,7 @@ func (x *exchange) audience() (string, error) {
 	case len(asked) > 1:
 		return "", decision.Denyf(decision.TargetNotAllowed, "resource", "%d of them: a token is for one", len(asked))
 	case len(asked) == 1:
-		if !isResource(asked[0]) || !client.MayHave(asked[0], byDefault) {
+		if !isResource(asked[0]) || asked[0] == x.server.config.Issuer || !client.MayHave(asked[0], byDefault) {
 			return "", decision.Denyf(decision.TargetNotAllowed, "resource", "%.200q is not one that client %s may have tokens for", asked[0], client.ID())
 		}
 		return asked[0], nil

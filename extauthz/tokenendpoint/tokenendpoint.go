@@ -75,7 +75,7 @@ type Config struct {
 type Server struct {
 	config   Config
 	inFlight chan struct{}
-	mux      *http.ServeMux
+	byPath   map[string]http.Handler
 }
 
 // New returns a Server, or what is missing.
@@ -89,12 +89,18 @@ func New(config Config) (*Server, error) {
 	case config.InFlight < 1:
 		return nil, errors.New("tokenendpoint: no requests at once are none")
 	}
-	s := &Server{config: config, inFlight: make(chan struct{}, config.InFlight), mux: http.NewServeMux()}
-	s.mux.Handle(TokenPath, s.endpoint(TokenName, (*exchange).giveToken))
-	s.mux.Handle(IntrospectPath, s.endpoint(IntrospectName, (*exchange).introspect))
-	s.mux.Handle(RevokePath, s.endpoint(RevokeName, (*exchange).revoke))
+	s := &Server{config: config, inFlight: make(chan struct{}, config.InFlight), byPath: make(map[string]http.Handler)}
+	s.byPath[TokenPath] = s.endpoint(TokenName, (*exchange).giveToken)
+	s.byPath[IntrospectPath] = s.endpoint(IntrospectName, (*exchange).introspect)
+	s.byPath[RevokePath] = s.endpoint(RevokeName, (*exchange).revoke)
 	return s, nil
 }
 
 // ServeHTTP implements http.Handler. Paths other than [Paths] are a 404.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if endpoint, found := s.byPath[r.URL.Path]; found {
+		endpoint.ServeHTTP(w, r)
+		return
+	}
+	w.WriteHeader(http.StatusNotFound)
+}

@@ -36,3 +36,39 @@ func peek(encoded string, into any) bool {
 	raw, err := base64.RawURLEncoding.DecodeString(encoded)
 	return err == nil && json.Unmarshal(raw, into) == nil
 }
+
+// HoldsOurs reports whether a token of ours stands anywhere in the text, whatever
+// is around it: services split credentials in ways of their own, and some look for
+// a token in the password of Basic.
+func (t Terms) HoldsOurs(text string) bool {
+	for run := range strings.FieldsFuncSeq(text, dividesTokens) {
+		if t.runHoldsOurs(run) {
+			return true
+		}
+		if plain, err := base64.RawStdEncoding.DecodeString(run); err == nil && !strings.Contains(run, ".") {
+			for inner := range strings.FieldsFuncSeq(string(plain), dividesTokens) {
+				if t.runHoldsOurs(inner) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// runHoldsOurs looks at every place at which a JWS could begin.
+func (t Terms) runHoldsOurs(run string) bool {
+	for strings.Count(run, ".") >= 2 {
+		if t.LooksOurs(run) {
+			return true
+		}
+		_, run, _ = strings.Cut(run, ".")
+	}
+	return false
+}
+
+// dividesTokens reports what cannot be a part of a compact JWS.
+func dividesTokens(r rune) bool {
+	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	return !letter && r != '-' && r != '_' && r != '.'
+}

@@ -20,6 +20,8 @@ const (
 	// MaxRevocations bounds the tokens that are remembered. One takes about 150
 	// bytes of the file, and is forgotten when it has expired, after a day at most.
 	MaxRevocations = 100_000
+	// MaxRevocationsPerClient keeps one client from using them up.
+	MaxRevocationsPerClient = 1000
 	// maxRevocationBytes bounds the file; what has expired is in it for a while.
 	maxRevocationBytes = 64 << 20
 	// compactFrom is how many lines have to be of no use before the file is
@@ -31,7 +33,7 @@ const (
 )
 
 // ErrTooManyRevocations says that no more can be remembered.
-var ErrTooManyRevocations = fmt.Errorf("tokens: %d revoked tokens that have not expired, no more are remembered", MaxRevocations)
+var ErrTooManyRevocations = fmt.Errorf("tokens: at most %d revoked tokens that have not expired are remembered, and %d of one client", MaxRevocations, MaxRevocationsPerClient)
 
 // Revocations is the file in which revocations are kept: one JSON object a line,
 // appended to, so that several processes may share it and a crash loses nothing but
@@ -69,7 +71,7 @@ func (r *Revocations) Add(ctx context.Context, one Revocation) (*Revoked, error)
 	if _, known := all.byID[one.ID]; known {
 		return all, nil
 	}
-	if all.Len() >= MaxRevocations {
+	if all.Len() >= MaxRevocations || all.ofClient(one.ClientID) >= MaxRevocationsPerClient {
 		return nil, ErrTooManyRevocations
 	}
 	all.byID[one.ID] = one
@@ -250,7 +252,7 @@ func parseRevocations(content []byte, at time.Time) (all *Revoked, lines int, er
 		if json.Unmarshal(text, &one) != nil || one.ID == "" || len(one.ID) > maxID || one.Expires.IsZero() {
 			return nil, 0, fmt.Errorf("revocations: line %d is no revocation", lines)
 		}
-		if at.Before(one.Expires) {
+		if at.Before(one.forgottenAt()) {
 			all.byID[one.ID] = one
 		}
 	}

@@ -18,6 +18,10 @@ type Revocation struct {
 	At       time.Time `json:"at"`
 }
 
+// forgottenAt is later than the token's end, for a replica whose clock is behind
+// still takes the token for good.
+func (r Revocation) forgottenAt() time.Time { return r.Expires.Add(time.Minute) }
+
 // NewRevoked makes a set.
 func NewRevoked(all ...Revocation) *Revoked {
 	set := &Revoked{byID: make(map[string]Revocation, len(all))}
@@ -46,7 +50,7 @@ func (r *Revoked) With(other *Revoked, at time.Time) *Revoked {
 			continue
 		}
 		for id, one := range set.byID {
-			if at.Before(one.Expires) {
+			if at.Before(one.forgottenAt()) {
 				both.byID[id] = one
 			}
 		}
@@ -60,6 +64,16 @@ func (r *Revoked) Len() int {
 		return 0
 	}
 	return len(r.byID)
+}
+
+func (r *Revoked) ofClient(id string) int {
+	count := 0
+	for _, one := range r.byID {
+		if one.ClientID == id {
+			count++
+		}
+	}
+	return count
 }
 
 // Equal reports whether both hold the same tokens.

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/certbearer/certbearer/extauthz/audit"
@@ -82,19 +84,32 @@ func (g *gateway) publicHandler(source peercert.Source, presented presenting, re
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	mux.Handle(discovery.JWKSPath, g.jwks())
+	published := exact{discovery.JWKSPath: g.jwks()}
 	for _, path := range tokenendpoint.Paths() {
-		mux.Handle(path, endpoints)
+		published[path] = endpoints
 	}
-	return mux, g.addMetadata(mux)
+	return published, g.addMetadata(published)
+}
+
+// exact leads each path to its handler as it stands. http.ServeMux would answer
+// another spelling of it with a redirection that repeats the query.
+type exact map[string]http.Handler
+
+// ServeHTTP answers 404 for every other path.
+func (e exact) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if handler, found := e[r.URL.Path]; found {
+		handler.ServeHTTP(w, r)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "not found", http.StatusNotFound)
 }
 
 func (g *gateway) jwks() http.Handler {
 	return discovery.JWKS(func() *signer.Keys { return g.holder.Load().Keys }, jwksAge(g.config))
 }
 
-func (g *gateway) addMetadata(mux *http.ServeMux) error {
+func (g *gateway) addMetadata(published exact) error {
 	origin := config.Origin(g.config.Issuer)
 	metadata, err := discovery.Metadata(discovery.Server{
 		Issuer:         g.config.Issuer,
@@ -112,9 +127,13 @@ func (g *gateway) addMetadata(mux *http.ServeMux) error {
 	if err != nil {
 		return err
 	}
-	mux.Handle(path, metadata)
+	published[path] = metadata
 	return nil
 }
+
+// directIdle is short, because strangers can connect, and are up to the limit of
+// connections.
+const directIdle = 10 * time.Second
 
 func (g *gateway) listenTLS(ctx context.Context, handler http.Handler) error {
 	settings := g.config.Listen.TLS
@@ -122,6 +141,7 @@ func (g *gateway) listenTLS(ctx context.Context, handler http.Handler) error {
 		Address: settings.Address,
 		Handler: handler,
 		TLS:     &listener.TLS{Certificate: settings.Certificate, Key: settings.Key},
+		Limits:  listener.HTTPLimits{IdleTimeout: directIdle},
 		Events:  g.events("listen.tls", func(err error) error { return inSetting("listen.tls", "listener", err) }),
 		Log:     g.log,
 	})
@@ -242,4 +262,16 @@ func (g *gateway) putRevoked(revoked *tokens.Revoked) {
 		return s
 	})
 	g.log.Info("revocations loaded", "revoked", all.Len(), "generation", generation)
+}
+
+// endpointHosts are the names of the issuer and of the mTLS host, in lower case and
+// without ports.
+func endpointHosts(c *config.Config) []string {
+	var hosts []string
+	for _, text := range []string{c.Issuer, c.MTLSOrigin} {
+		if origin, err := url.Parse(text); err == nil && origin.Hostname() != "" {
+			hosts = append(hosts, strings.ToLower(origin.Hostname()))
+		}
+	}
+	return hosts
 }

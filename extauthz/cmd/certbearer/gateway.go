@@ -132,6 +132,7 @@ func (g *gateway) newServer() (*extauthz.Server, error) {
 		InjectedTokenLifetime: g.config.InjectedTokenLifetime,
 		EndpointOrigin:        config.Origin(g.config.Issuer),
 		EndpointPaths:         tokenendpoint.Paths(),
+		EndpointHosts:         endpointHosts(g.config),
 		RemoveHeaders:         envoy.CertificateHeaders(),
 		InFlight:              g.config.Limits.InFlight,
 		Panicked:              func(value any, stack []byte) { g.logPanic("a check", value, stack) },
