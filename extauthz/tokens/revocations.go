@@ -38,6 +38,7 @@ var ErrTooManyRevocations = fmt.Errorf("tokens: %d revoked tokens that have not 
 // a line that nobody was told of.
 type Revocations struct {
 	path string
+	most int        // MaxRevocations, but for tests
 	mu   sync.Mutex // among the goroutines of this process; the lock file is among processes
 }
 
@@ -47,7 +48,7 @@ func OpenRevocations(path string) (*Revocations, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("revocations: %w", err)
 	}
-	return &Revocations{path: path}, nil
+	return &Revocations{path: path, most: MaxRevocations}, nil
 }
 
 // Add keeps a revocation. When it returns nil the line is on the disk. It returns
@@ -69,7 +70,7 @@ func (r *Revocations) Add(ctx context.Context, one Revocation) (*Revoked, error)
 	if _, known := all.byID[one.ID]; known {
 		return all, nil
 	}
-	if all.Len() >= MaxRevocations {
+	if all.Len() >= r.most {
 		return nil, ErrTooManyRevocations
 	}
 	all.byID[one.ID] = one

@@ -204,18 +204,20 @@ func TestTheFileIsWrittenAnewWhenMostOfItHasExpired(t *testing.T) {
 }
 
 func TestTheNumberOfRevocationsIsBounded(t *testing.T) {
+	const most = 5
 	path := filepath.Join(t.TempDir(), "revoked.jsonl")
 	var content strings.Builder
 	content.WriteString(line("old", now.Add(time.Minute)))
-	for i := range tokens.MaxRevocations - 1 {
+	for i := range most - 1 {
 		content.WriteString(line(fmt.Sprint(i), now.Add(time.Hour)))
 	}
 	write(t, path, content.String())
 	store := openRevocations(t, path)
+	store.Bound(most)
 	if _, err := store.Add(t.Context(), revocationOf("new")); !errors.Is(err, tokens.ErrTooManyRevocations) {
 		t.Errorf("one more: %v", err)
 	}
-	if got := add(t, store, revocationOf("7")); got.Len() != tokens.MaxRevocations {
+	if got := add(t, store, revocationOf("3")); got.Len() != most {
 		t.Errorf("one that is known: %d", got.Len())
 	}
 	later := revocationOf("later")
