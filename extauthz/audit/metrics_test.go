@@ -84,10 +84,12 @@ certbearer_panics_total 1
 certbearer_reloads_total{result="error",what="audit"} 0
 certbearer_reloads_total{result="error",what="clients"} 0
 certbearer_reloads_total{result="error",what="keys"} 0
+certbearer_reloads_total{result="error",what="revocations"} 0
 certbearer_reloads_total{result="error",what="tls"} 1
 certbearer_reloads_total{result="ok",what="audit"} 0
 certbearer_reloads_total{result="ok",what="clients"} 1
 certbearer_reloads_total{result="ok",what="keys"} 0
+certbearer_reloads_total{result="ok",what="revocations"} 0
 certbearer_reloads_total{result="ok",what="tls"} 0
 certbearer_token_cache_entries 7
 certbearer_tokens_minted_total 1

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -131,5 +132,21 @@ func TestWhereMetadataIs(t *testing.T) {
 	}
 	if got, err := discovery.MetadataPathOf("https://[secret"); err == nil || got != "" {
 		t.Errorf("of no URL: %s, %v", got, err)
+	}
+}
+
+func TestMedplumFault12_MetadataSaysHowClientsWithCertificatesAuthenticate(t *testing.T) {
+	of := server()
+	of.MTLSOrigin = "https://mtls.gateway.example"
+	var got struct {
+		Methods []string          `json:"token_endpoint_auth_methods_supported"`
+		Bound   bool              `json:"tls_client_certificate_bound_access_tokens"`
+		Aliases map[string]string `json:"mtls_endpoint_aliases"`
+	}
+	if err := json.Unmarshal([]byte(body(t, askMetadata(t, of, http.MethodGet, ""))), &got); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(got.Methods, "tls_client_auth") || !got.Bound || got.Aliases["token_endpoint"] == "" {
+		t.Errorf("%+v", got)
 	}
 }

@@ -161,6 +161,19 @@ func TestAClientIsAskedWithoutAListOfCAs(t *testing.T) {
 	}
 }
 
+func TestEveryConnectionProvesItsCertificateAnew(t *testing.T) {
+	a := newAsking(t, listener.Events{})
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		config := a.config(selfSignedPair(t, time.Now().Add(time.Hour)))
+		config.MaxVersion, config.ClientSessionCache = version, tls.NewLRUClientSessionCache(4)
+		for range 2 {
+			if _, state, err := a.get(t, config); err != nil || state.DidResume {
+				t.Errorf("%s: resumed %v, %v", tls.VersionName(version), state.DidResume, err)
+			}
+		}
+	}
+}
+
 func TestACertificateWithoutItsKeyIsNotProven(t *testing.T) {
 	a := newAsking(t, listener.Events{})
 	own := selfSignedPair(t, time.Now().Add(time.Hour))

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -301,18 +302,20 @@ func TestWhatAHandshakeProvedIsRead(t *testing.T) {
 	for i := range peercert.MaxCertificates + 1 {
 		many = append(many, selfSigned(t, testca.Template{CommonName: fmt.Sprint(i)}).Certificate)
 	}
+	again := slices.Repeat([]*x509.Certificate{p.leaf.Certificate}, peercert.MaxCertificates+1)
 	for sentence, test := range map[string]struct {
 		chain         []*x509.Certificate
 		reason        decision.Reason // Allowed: read
 		intermediates int
 	}{
-		"nothing":                  {nil, decision.CertificateMissing, 0},
-		"a certificate":            {[]*x509.Certificate{p.leaf.Certificate}, decision.Allowed, 0},
-		"a chain":                  {[]*x509.Certificate{p.leaf.Certificate, p.near.Certificate, p.far.Certificate}, decision.Allowed, 2},
-		"a chain that repeats":     {[]*x509.Certificate{p.leaf.Certificate, p.leaf.Certificate, p.near.Certificate, p.near.Certificate}, decision.Allowed, 1},
-		"as many as are read":      {many[:peercert.MaxCertificates], decision.Allowed, peercert.MaxCertificates - 1},
-		"one more":                 {many, decision.EvidenceTooManyCertificates, 0},
-		"more bytes than are read": {[]*x509.Certificate{selfSigned(t, huge).Certificate}, decision.EvidenceTooLarge, 0},
+		"nothing":                       {nil, decision.CertificateMissing, 0},
+		"a certificate":                 {[]*x509.Certificate{p.leaf.Certificate}, decision.Allowed, 0},
+		"a chain":                       {[]*x509.Certificate{p.leaf.Certificate, p.near.Certificate, p.far.Certificate}, decision.Allowed, 2},
+		"a chain that repeats":          {[]*x509.Certificate{p.leaf.Certificate, p.leaf.Certificate, p.near.Certificate, p.near.Certificate}, decision.Allowed, 1},
+		"as many as are read":           {many[:peercert.MaxCertificates], decision.Allowed, peercert.MaxCertificates - 1},
+		"one more":                      {many, decision.EvidenceTooManyCertificates, 0},
+		"one more, though all the same": {again, decision.EvidenceTooManyCertificates, 0},
+		"more bytes than are read":      {[]*x509.Certificate{selfSigned(t, huge).Certificate}, decision.EvidenceTooLarge, 0},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			got, err := newReader(t, peercert.TLS, 0).Read(peercert.Presented{TLSChain: test.chain}, new(decision.Trace))

@@ -174,8 +174,7 @@ func TestOtherWaysToAuthenticateAreRefused(t *testing.T) {
 	}
 }
 
-// Fault 3 of Medplum's: there, a secret beside a certificate decides alone.
-func TestASecretIsNeverTheProof(t *testing.T) {
+func TestMedplumFault14_ASecretIsNeverTheProof(t *testing.T) {
 	leaf, stranger := selfSigned(t, testca.Template{CommonName: "lab"}), selfSigned(t, testca.Template{CommonName: "lab"})
 	s := newSite(t, func(c *tokenendpoint.Config) { c.IgnoreSecrets = true })
 	s.pin(t, "lab-partner", leaf, map[string]any{"secret": "s3cr3t"})

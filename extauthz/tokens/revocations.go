@@ -40,7 +40,9 @@ var ErrTooManyRevocations = fmt.Errorf("tokens: at most %d revoked tokens that h
 // a line that nobody was told of.
 type Revocations struct {
 	path string
-	mu   sync.Mutex // among the goroutines of this process; the lock file is among processes
+	// MaxRevocations and MaxRevocationsPerClient, but for tests.
+	most, mostOfOne int
+	mu              sync.Mutex // among the goroutines of this process; the lock file is among processes
 }
 
 // OpenRevocations makes the folder, if it is not there, and returns the file. It
@@ -49,7 +51,7 @@ func OpenRevocations(path string) (*Revocations, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("revocations: %w", err)
 	}
-	return &Revocations{path: path}, nil
+	return &Revocations{path: path, most: MaxRevocations, mostOfOne: MaxRevocationsPerClient}, nil
 }
 
 // Add keeps a revocation. When it returns nil the line is on the disk. It returns
@@ -71,7 +73,7 @@ func (r *Revocations) Add(ctx context.Context, one Revocation) (*Revoked, error)
 	if _, known := all.byID[one.ID]; known {
 		return all, nil
 	}
-	if all.Len() >= MaxRevocations || all.ofClient(one.ClientID) >= MaxRevocationsPerClient {
+	if all.Len() >= r.most || all.ofClient(one.ClientID) >= r.mostOfOne {
 		return nil, ErrTooManyRevocations
 	}
 	all.byID[one.ID] = one

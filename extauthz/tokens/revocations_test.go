@@ -167,11 +167,13 @@ func TestAWholeLineThatIsNoRevocationIsAnError(t *testing.T) {
 	}
 }
 
+// A replica whose clock is behind takes a token for a while after its end: it is
+// remembered for a minute more.
 func TestWhatHasExpiredIsForgotten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "revoked.jsonl")
 	store := openRevocations(t, path)
 	short, long := revocationOf("short"), revocationOf("long")
-	short.Expires = now.Add(time.Minute)
+	short.Expires = now
 	add(t, store, short, long)
 	wantRevoked(t, load(t, store, now.Add(time.Minute-1)), "short", "long")
 	wantRevoked(t, load(t, store, now.Add(time.Minute)), "long")
@@ -184,7 +186,7 @@ func TestTheFileIsWrittenAnewWhenMostOfItHasExpired(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "revoked.jsonl")
 	var content strings.Builder
 	for i := range 1010 {
-		content.WriteString(line(fmt.Sprint("old", i), now.Add(-time.Second)))
+		content.WriteString(line(fmt.Sprint("old", i), now.Add(-time.Minute)))
 	}
 	content.WriteString(line("kept", now.Add(time.Hour)))
 	write(t, path, content.String())
@@ -204,24 +206,58 @@ func TestTheFileIsWrittenAnewWhenMostOfItHasExpired(t *testing.T) {
 }
 
 func TestTheNumberOfRevocationsIsBounded(t *testing.T) {
+	const most = 5
 	path := filepath.Join(t.TempDir(), "revoked.jsonl")
 	var content strings.Builder
-	content.WriteString(line("old", now.Add(time.Minute)))
-	for i := range tokens.MaxRevocations - 1 {
+	content.WriteString(line("old", now))
+	for i := range most - 1 {
 		content.WriteString(line(fmt.Sprint(i), now.Add(time.Hour)))
 	}
 	write(t, path, content.String())
 	store := openRevocations(t, path)
+	store.Bound(most, most)
 	if _, err := store.Add(t.Context(), revocationOf("new")); !errors.Is(err, tokens.ErrTooManyRevocations) {
 		t.Errorf("one more: %v", err)
 	}
-	if got := add(t, store, revocationOf("7")); got.Len() != tokens.MaxRevocations {
+	if got := add(t, store, revocationOf("3")); got.Len() != most {
 		t.Errorf("one that is known: %d", got.Len())
 	}
 	later := revocationOf("later")
 	later.At = now.Add(time.Minute)
 	if got := add(t, store, later); !got.Has("later") || got.Has("old") {
 		t.Error("no room where one has expired")
+	}
+}
+
+func TestOneClientCannotUseUpTheRoomOfOthers(t *testing.T) {
+	store := openRevocations(t, filepath.Join(t.TempDir(), "revoked.jsonl"))
+	store.Bound(10, 2)
+	add(t, store, revocationOf("1"), revocationOf("2"))
+	if _, err := store.Add(t.Context(), revocationOf("3")); !errors.Is(err, tokens.ErrTooManyRevocations) {
+		t.Errorf("one more of the same client: %v", err)
+	}
+	other := revocationOf("4")
+	other.ClientID = "another"
+	if got := add(t, store, other); got.Len() != 3 {
+		t.Errorf("%d are revoked", got.Len())
+	}
+}
+
+// A set that lacks a revocation was read before it, or from a file that somebody
+// has replaced: it takes nothing back.
+func TestARevocationIsNeverTakenBack(t *testing.T) {
+	one, two, over := revocationOf("1"), revocationOf("2"), revocationOf("over")
+	over.Expires = now.Add(-time.Hour)
+	for sentence, both := range map[string]*tokens.Revoked{
+		"a newer set beside an older": tokens.NewRevoked(one, over).With(tokens.NewRevoked(one, two), now),
+		"an older beside a newer":     tokens.NewRevoked(one, two).With(tokens.NewRevoked(one, over), now),
+		"an empty one":                tokens.NewRevoked(one, two).With(tokens.NewRevoked(), now),
+		"none":                        tokens.NewRevoked(one, two).With(nil, now),
+		"beside none":                 (*tokens.Revoked)(nil).With(tokens.NewRevoked(one, two), now),
+	} {
+		if both.Len() != 2 || !both.Has("1") || !both.Has("2") {
+			t.Errorf("%s: %d", sentence, both.Len())
+		}
 	}
 }
 
