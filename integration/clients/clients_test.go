@@ -1,7 +1,6 @@
 package clients_test
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"os/exec"
@@ -23,6 +22,8 @@ const programPatience = time.Minute
 type program struct {
 	file    string
 	medplum bool // it needs compatibility: medplum
+	// endless is one that answers a 401 by a new token and the same request, for ever.
+	endless bool
 	command func(t *testing.T, folder string) *exec.Cmd
 }
 
@@ -33,7 +34,7 @@ var programs = map[string]program{
 	}},
 	"go":            {file: "main.go", command: goProgram},
 	"openid-client": {file: "get.mjs", command: nodeProgram},
-	"medplum":       {file: "get.mjs", command: nodeProgram, medplum: true},
+	"medplum":       {file: "get.mjs", command: nodeProgram, medplum: true, endless: true},
 	"authlib": {file: "get.py", command: func(t *testing.T, _ string) *exec.Cmd {
 		site := filepath.Join(fromPyPI.installed(t), "site")
 		command := exec.Command("python3", "get.py")
@@ -48,13 +49,18 @@ func goProgram(t *testing.T, folder string) *exec.Cmd {
 	if err := os.CopyFS(folder, os.DirFS("testdata/go")); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", "program", "main.go")
+	buildGo(t, folder)
+	return exec.Command(filepath.Join(folder, "program"))
+}
+
+func buildGo(t *testing.T, folder string) {
+	t.Helper()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", "program", ".")
 	build.Dir = folder
 	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off")
 	if printed, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, printed)
 	}
-	return exec.Command(filepath.Join(folder, "program"))
 }
 
 func nodeProgram(t *testing.T, folder string) *exec.Cmd {
@@ -67,15 +73,16 @@ func nodeProgram(t *testing.T, folder string) *exec.Cmd {
 
 // prepared is a snippet in a folder, ready to be run in any world.
 type prepared struct {
-	folder  string
-	command *exec.Cmd
+	program
+	folder string
+	start  *exec.Cmd
 }
 
 func prepare(t *testing.T, p program, text string) prepared {
 	t.Helper()
 	folder := t.TempDir()
 	writeFile(t, filepath.Join(folder, p.file), text)
-	return prepared{folder: folder, command: p.command(t, folder)}
+	return prepared{program: p, folder: folder, start: p.command(t, folder)}
 }
 
 // outcome is what came of a program.
@@ -86,35 +93,79 @@ type outcome struct {
 	records  []record
 }
 
-// run runs the program with a certificate. Nothing of the environment reaches it
-// but what it takes to start: variables may name other CAs and proxies.
+// run runs the program with a certificate to its end. It is to leave so many
+// records.
 func (p prepared) run(t *testing.T, w *world, as *testca.Issued, path string, records int) outcome {
 	t.Helper()
-	for _, old := range []string{"client.crt", "client.key", "ca.crt"} {
-		if err := os.RemoveAll(filepath.Join(p.folder, old)); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), programPatience)
+	defer cancel()
+	before := w.now(t)
+	printed, err := p.in(t, ctx, w, as, path)
+	if ctx.Err() != nil {
+		t.Fatalf("it has not ended within %v:\n%s", programPatience, printed)
+	}
+	return before.outcome(t, printed, err, records)
+}
+
+// begin is run for a program that has to be stopped once there are the records.
+func (p prepared) begin(t *testing.T, w *world, as *testca.Issued, path string, records int) outcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), programPatience)
+	before := w.now(t)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		within(programPatience, func() bool { return ctx.Err() != nil || before.count() >= records })
+		cancel()
+	}()
+	printed, err := p.in(t, ctx, w, as, path)
+	cancel()
+	<-stopped
+	got := before.outcome(t, printed, err, records)
+	got.records = got.records[:min(records, len(got.records))]
+	return got
+}
+
+// in runs the program. Nothing of the environment reaches it but what it takes to
+// start: variables may name other CAs and proxies.
+func (p prepared) in(t *testing.T, ctx context.Context, w *world, as *testca.Issued, path string) (printed string, err error) {
+	t.Helper()
+	certificate, key, ca := filepath.Join(p.folder, "client.crt"), filepath.Join(p.folder, "client.key"), filepath.Join(p.folder, "ca.crt")
+	for _, old := range []string{certificate, key} {
+		if err := os.RemoveAll(old); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := as.WriteFiles(filepath.Join(p.folder, "client.crt"), filepath.Join(p.folder, "client.key")); err != nil {
+	if err := as.WriteFiles(certificate, key); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(p.folder, "ca.crt"), readFile(t, w.path("pki/server.crt")))
-	ctx, cancel := context.WithTimeout(t.Context(), programPatience)
-	defer cancel()
-	command := exec.CommandContext(ctx, p.command.Path, p.command.Args[1:]...)
+	writeFile(t, ca, readFile(t, w.path("pki/server.crt")))
+	command := exec.CommandContext(ctx, p.start.Path, p.start.Args[1:]...)
 	command.Dir = p.folder
-	command.Env = append(slices.Clone(p.command.Env), "PATH="+os.Getenv("PATH"), "HOME="+p.folder,
+	command.Env = append(slices.Clone(p.start.Env), "PATH="+os.Getenv("PATH"), "HOME="+p.folder,
 		"CLIENT_ID="+clientID, "ISSUER="+w.Issuer(), "GATEWAY="+w.Gateway(), "URL="+w.Gateway()+path)
-	var printed bytes.Buffer
-	command.Stdout, command.Stderr = &printed, &printed
-	receivedBefore, recordsBefore := len(w.upstream.since(0)), len(w.recordsSince(t, 0))
-	err := command.Run()
-	if ctx.Err() != nil {
-		t.Fatalf("it has not ended within %v:\n%s", programPatience, printed.String())
-	}
+	text, err := command.CombinedOutput()
+	return string(text), err
+}
+
+// moment is what there was before a program ran.
+type moment struct {
+	world             *world
+	received, records int
+	count             func() int // records since
+}
+
+func (w *world) now(t *testing.T) moment {
+	t.Helper()
+	n := len(w.recordsSince(t, 0))
+	return moment{world: w, received: len(w.upstream.since(0)), records: n, count: func() int { return len(w.recordsSince(t, n)) }}
+}
+
+func (m moment) outcome(t *testing.T, printed string, err error, records int) outcome {
+	t.Helper()
 	return outcome{
-		failed: err != nil, printed: printed.String(),
-		received: w.upstream.since(receivedBefore), records: w.records(t, recordsBefore, records),
+		failed: err != nil, printed: printed,
+		received: m.world.upstream.since(m.received), records: m.world.records(t, m.records, records),
 	}
 }
 
@@ -200,17 +251,22 @@ func (p prepared) story(t *testing.T, w *world) {
 		got.expect(t, true, issued, allowed)
 		got.expectUse(t, w)
 	})
-	// With the certificate alone the route would let it through.
-	t.Run("it is the token that is used", func(t *testing.T) {
-		got := p.run(t, w, w.mine, "/elsewhere", 2)
-		got.expect(t, false, issued, step{"token_audience_wrong", "", "elsewhere"})
+	t.Run("another client's certificate gets none", func(t *testing.T) {
+		got := p.run(t, w, w.others, "/hello", 1)
+		got.expect(t, false, step{"certificate_not_pinned", clientID, "token_endpoint"})
 		if len(got.received) > 0 {
 			t.Errorf("the upstream received %d requests", len(got.received))
 		}
 	})
-	t.Run("another client's certificate gets none", func(t *testing.T) {
-		got := p.run(t, w, w.others, "/hello", 1)
-		got.expect(t, false, step{"certificate_not_pinned", clientID, "token_endpoint"})
+	// With the certificate alone the route would let it through. It is the last
+	// story of its world: what is stopped may leave records later.
+	t.Run("it is the token that is used", func(t *testing.T) {
+		run := p.run
+		if p.endless {
+			run = p.begin
+		}
+		got := run(t, w, w.mine, "/elsewhere", 2)
+		got.expect(t, false, issued, step{"token_audience_wrong", "", "elsewhere"})
 		if len(got.received) > 0 {
 			t.Errorf("the upstream received %d requests", len(got.received))
 		}
@@ -231,11 +287,28 @@ func TestTheLibraryOfGoFindsOutHowToAuthenticate(t *testing.T) {
 	got.expectUse(t, w)
 }
 
-// The certificate decides in either case: the secret is at most not looked at.
-func TestTheClientOfMedplumNeedsItsCompatibility(t *testing.T) {
+// A secret beside a certificate is refused, and an empty one is none. In either
+// case the certificate decides.
+func TestTheClientOfMedplumWithoutItsCompatibility(t *testing.T) {
 	realEnvoy(t)
-	ready := prepare(t, programs["medplum"], snippet(t, pageOfClients, "medplum"))
+	text := snippet(t, pageOfClients, "medplum")
+	const secret = "'there-is-no-secret'"
+	if !strings.Contains(text, secret) {
+		t.Fatal("the snippet is not what this test is about")
+	}
 	w := open(t, plan{})
-	got := ready.run(t, w, w.mine, "/hello", 1)
-	got.expect(t, false, step{"auth_method_conflict", "", "token_endpoint"})
+	t.Run("a secret is refused", func(t *testing.T) {
+		got := prepare(t, programs["medplum"], text).run(t, w, w.mine, "/hello", 1)
+		got.expect(t, false, step{"auth_method_conflict", "", "token_endpoint"})
+	})
+	empty := prepare(t, programs["medplum"], strings.Replace(text, secret, "''", 1))
+	t.Run("an empty one is none", func(t *testing.T) {
+		got := empty.run(t, w, w.mine, "/hello", 2)
+		got.expect(t, true, issued, allowed)
+		got.expectUse(t, w)
+	})
+	t.Run("and then a 401 is the end", func(t *testing.T) {
+		got := empty.run(t, w, w.mine, "/elsewhere", 2)
+		got.expect(t, false, issued, step{"token_audience_wrong", "", "elsewhere"})
+	})
 }
