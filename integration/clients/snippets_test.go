@@ -56,6 +56,22 @@ func TestEveryBlockOfTheClientsPageIsRun(t *testing.T) {
 	}
 }
 
+// Of each verifier the page says by which test it is tested, or that it is not.
+func TestTheUpstreamsPageSaysWhatIsUntested(t *testing.T) {
+	text := readFile(t, filepath.Join("..", "..", "docs", pageOfUpstreams))
+	said := regexp.MustCompile(`(?m)^(?:Tested by\s|\*\*Untested\.\*\*)`)
+	for _, section := range strings.Split(text, "\n## ")[1:] {
+		title, body, _ := strings.Cut(section, "\n")
+		if title != "What each needs" && len(said.FindAllString(body, -1)) != 1 {
+			t.Errorf("%s does not say once whether it is tested", title)
+		}
+	}
+	const forSpring = "inject: {typ: JWT, bind: none}"
+	if !strings.Contains(text, forSpring) || !strings.Contains(configurationText, forSpring) {
+		t.Error("what the page configures for Spring is not what is tested")
+	}
+}
+
 // The versions that are named are those that are pinned.
 func TestThePagesNameTheVersionsThatAreRun(t *testing.T) {
 	pages := readFile(t, filepath.Join("..", "..", "docs", pageOfClients)) + readFile(t, filepath.Join("..", "..", "docs", pageOfUpstreams))

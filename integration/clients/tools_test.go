@@ -47,7 +47,7 @@ type packages struct {
 var (
 	fromNPM = &packages{
 		of: "node", tools: []string{"node", "npm"}, version: []string{"node", "--version"},
-		install: []string{"npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"},
+		install: []string{"npm", "ci", "--engine-strict", "--ignore-scripts", "--no-audit", "--no-fund"},
 	}
 	fromPyPI = &packages{
 		of: "python", tools: []string{"python3"}, version: []string{"python3", "--version"},

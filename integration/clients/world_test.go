@@ -64,7 +64,7 @@ type world struct {
 
 // The route elsewhere is for tokens of another audience: whoever sends a token
 // there is refused, and whoever sends none is not.
-var configuration = template.Must(template.New("certbearer.yaml").Parse(`
+const configurationText = `
 issuer: {{.Issuer}}
 {{- if .TwoHosts}}
 mtlsOrigin: {{.Gateway}}
@@ -92,7 +92,9 @@ envoy:
   key: pki/server.key
   timeout: 10s
 audit: {to: audit.jsonl}
-`))
+`
+
+var configuration = template.Must(template.New("certbearer.yaml").Parse(configurationText))
 
 func open(t *testing.T, p plan) *world {
 	t.Helper()
