@@ -296,6 +296,7 @@ func TestTheClientOfMedplumWithoutItsCompatibility(t *testing.T) {
 	if !strings.Contains(text, secret) {
 		t.Fatal("the snippet is not what this test is about")
 	}
+	fromNPM.installed(t)
 	w := open(t, plan{})
 	t.Run("a secret is refused", func(t *testing.T) {
 		got := prepare(t, programs["medplum"], text).run(t, w, w.mine, "/hello", 1)

@@ -24,7 +24,7 @@ func needs(t *testing.T, tools ...string) {
 	t.Helper()
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {
-			leaveOut(t, t.Name()+" is left out: there is no "+tool)
+			leaveOut(t, "there is no "+tool)
 		}
 	}
 }
@@ -68,7 +68,7 @@ func (p *packages) installed(t *testing.T) string {
 	needs(t, p.tools...)
 	p.once.Do(func() { p.folder, p.err = p.fetch() })
 	if errors.Is(p.err, errNotInstalled) {
-		leaveOut(t, t.Name()+" is left out: `make test-clients` fetches its packages first")
+		leaveOut(t, "the packages for "+p.of+" are not in .tools, where `make test-clients` puts them")
 	}
 	if p.err != nil {
 		t.Fatal(p.err)
