@@ -15,11 +15,12 @@ FUZZTIME ?= 20s
 RACE     ?=
 TIMEOUT  ?= 20m
 
-.PHONY: help build demo test lint vuln bench fuzz clean
+.PHONY: help build demo test test-clients lint vuln bench fuzz clean
 
 help:
 	@echo 'make demo [ARGS=--once]   show what certbearer does, with a real Envoy'
 	@echo 'make test [RACE=1]        run the tests (CERTBEARER_ENVOY=none: those that need no Envoy)'
+	@echo 'make test-clients         run the snippets of docs/clients.md and docs/upstreams.md; fetches their packages'
 	@echo 'make build                bin/certbearer'
 	@echo 'make lint                 gofmt, go vet, staticcheck'
 	@echo 'make vuln                 govulncheck'
@@ -41,6 +42,11 @@ demo:
 test:
 	@echo 'building and testing (the first time takes some minutes) ...' >&2
 	@go test -count=1 -json -timeout $(TIMEOUT) $(if $(RACE),-race) $(PACKAGES) | go run ./integration/summary
+
+# The packages come from npm, PyPI and Maven Central, pinned by hash, into
+# .tools/clients. Once they are there, make test runs these tests too.
+test-clients:
+	@CERTBEARER_CLIENTS=install go test -count=1 -json -timeout $(TIMEOUT) ./integration/clients | go run ./integration/summary
 
 lint: .tools/bin/staticcheck
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \

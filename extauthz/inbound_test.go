@@ -240,7 +240,7 @@ func TestTwoAuthorizationsAreNone(t *testing.T) {
 		want   string
 	}{
 		"two of ours":                            {"/verify", []string{own, own}, "401 authorization_refused"},
-		"two of somebody else's pass":            {"/pass", []string{"Bearer a", "Basic Yjpj"}, "allowed_foreign"},
+		"two of somebody else's pass not either": {"/pass", []string{"Bearer a", "Basic Yjpj"}, "401 authorization_refused"},
 		"ours beside somebody else's passes not": {"/pass", []string{"Bearer a", own}, "401 authorization_refused"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -311,6 +311,7 @@ func endpointSite(t *testing.T) *site {
 	s := newSite(t, func(c *extauthz.Config) {
 		c.Routes = newRoutes(t, extauthz.Route{Name: "endpoints", Access: extauthz.AccessEndpoint, Match: extauthz.Match{PathPrefix: "/oauth2"}}, apiRoute())
 		c.EndpointOrigin, c.EndpointPaths = issuer, []string{"/oauth2/token", "/oauth2/revoke"}
+		c.EndpointHosts = []string{"api.example"}
 	})
 	s.useStatementKeys(t)
 	return s
@@ -361,6 +362,32 @@ func TestAnEndpointIsToldWhichCertificateWasProven(t *testing.T) {
 	}
 	if strings.Contains(s.output.String(), strings.Split(got.headers[peercert.StatementHeader], ".")[2]) {
 		t.Error("the record has the statement")
+	}
+}
+
+// An upstream may have an endpoint of the same path. It gets no statement, unless
+// the proxy's own configuration says that the request leads to us.
+func TestAStatementIsForRequestsThatLeadToUs(t *testing.T) {
+	leaf := selfSigned(t, testca.Template{CommonName: "lab"})
+	for sentence, test := range map[string]struct {
+		host, named, want string
+	}{
+		"a host of ours":                      {"api.example", "", "allowed_endpoint"},
+		"a host of ours, written another way": {"API.example.:8443", "", "allowed_endpoint"},
+		"another host":                        {"fhir.example", "", "403 route_unmatched"},
+		"another host, and the proxy knows":   {"fhir.example", "endpoints", "allowed_endpoint"},
+		"no host":                             {"", "", "403 route_unmatched"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			request := to(requestFrom(leaf), "/oauth2/token")
+			httpOf(request).Host = test.host
+			if test.named != "" {
+				request.Attributes.ContextExtensions = map[string]string{"certbearer.route": test.named}
+			}
+			if got := check(t.Context(), t, endpointSite(t), request); got.inWords() != test.want || (len(got.headers) == 1) != (test.want == "allowed_endpoint") && got.Allowed {
+				t.Errorf("%s, %v", got.inWords(), got.headers)
+			}
+		})
 	}
 }
 
