@@ -84,18 +84,18 @@ func question(t *testing.T, route *routev3.Route) string {
 
 func TestTheQuestionToCertbearerFailsClosed(t *testing.T) {
 	var authz authzv3.ExtAuthz
-	unpack(t, managerOf(t, base()).GetHttpFilters()[0].GetTypedConfig(), &authz)
+	unpack(t, filterOf(t, managerOf(t, base()), "envoy.filters.http.ext_authz").GetTypedConfig(), &authz)
 	checks := map[string]bool{
-		"a failed check is not an allow":          !authz.GetFailureModeAllow(),
-		"a failed check is a 503":                 authz.GetStatusOnError().GetCode() == 503,
-		"the certificate comes along":             authz.GetIncludePeerCertificate(),
-		"bad header values are refused":           authz.GetValidateMutations(),
-		"the route is chosen once":                !authz.GetClearRouteCache(),
-		"the body stays out of it":                authz.GetWithRequestBody() == nil,
-		"denials are not only simulated":          !authz.GetShadowMode(),
-		"a check is bounded":                      authz.GetGrpcService().GetTimeout().AsDuration() == envoy.DefaultTimeout,
-		"the filter is never switched off":        authz.GetFilterEnabled() == nil && authz.GetFilterEnabledMetadata() == nil,
-		"the first of the filters, before others": managerOf(t, base()).GetHttpFilters()[0].GetName() == "envoy.filters.http.ext_authz",
+		"a failed check is not an allow":                    !authz.GetFailureModeAllow(),
+		"a failed check is a 503":                           authz.GetStatusOnError().GetCode() == 503,
+		"the certificate comes along":                       authz.GetIncludePeerCertificate(),
+		"bad header values are refused":                     authz.GetValidateMutations(),
+		"the route is chosen once":                          !authz.GetClearRouteCache(),
+		"the body stays out of it":                          authz.GetWithRequestBody() == nil,
+		"denials are not only simulated":                    !authz.GetShadowMode(),
+		"a check is bounded":                                authz.GetGrpcService().GetTimeout().AsDuration() == envoy.DefaultTimeout,
+		"the filter is never switched off":                  authz.GetFilterEnabled() == nil && authz.GetFilterEnabledMetadata() == nil,
+		"the first of the filters, but for one that is off": managerOf(t, base()).GetHttpFilters()[0].GetDisabled() && managerOf(t, base()).GetHttpFilters()[1].GetName() == "envoy.filters.http.ext_authz",
 	}
 	for promise, kept := range checks {
 		if !kept {
@@ -165,7 +165,7 @@ func routedTo(m *hcmv3.HttpConnectionManager) []string {
 func askedFor(t *testing.T, m *hcmv3.HttpConnectionManager) []string {
 	t.Helper()
 	var authz authzv3.ExtAuthz
-	unpack(t, m.GetHttpFilters()[0].GetTypedConfig(), &authz)
+	unpack(t, filterOf(t, m, "envoy.filters.http.ext_authz").GetTypedConfig(), &authz)
 	used := []string{authz.GetGrpcService().GetEnvoyGrpc().GetClusterName()}
 	for _, f := range m.GetHttpFilters() {
 		if f.GetName() != "envoy.filters.http.jwt_authn" {
@@ -222,4 +222,15 @@ func unpack(t *testing.T, packed *anypb.Any, into proto.Message) {
 	if err := packed.UnmarshalTo(into); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func filterOf(t *testing.T, m *hcmv3.HttpConnectionManager, name string) *hcmv3.HttpFilter {
+	t.Helper()
+	for _, filter := range m.GetHttpFilters() {
+		if filter.GetName() == name {
+			return filter
+		}
+	}
+	t.Fatalf("there is no filter %s", name)
+	return nil
 }

@@ -72,7 +72,7 @@ func TestThePublicListenerLeadsToCertbearerOnly(t *testing.T) {
 	for _, filter := range m.GetHttpFilters() {
 		filters = append(filters, filter.GetName())
 	}
-	if want := []string{"envoy.filters.http.ext_authz", "envoy.filters.http.router"}; !slices.Equal(filters, want) {
+	if want := []string{"envoy.filters.http.buffer", "envoy.filters.http.ext_authz", "envoy.filters.http.router"}; !slices.Equal(filters, want) {
 		t.Errorf("filters %v, want %v", filters, want)
 	}
 	var early earlyv3.HeaderMutation

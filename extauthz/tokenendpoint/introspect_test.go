@@ -40,7 +40,7 @@ func TestWhoIsToldOfAToken(t *testing.T) {
 	}
 	// Nothing else is said of a token that is not active to who asks.
 	nothing := map[string]any{"active": false}
-	injected := func(r *tokens.Request) { r.Use = tokens.UseInjected }
+	injected := func(r *tokens.Request) { r.Use, r.Thumbprint = tokens.UseInjected, thumbprint }
 	strangers, err := signer.Open(t.Context(), t.TempDir(), signer.Options{Generate: true})
 	if err != nil {
 		t.Fatal(err)
@@ -58,21 +58,23 @@ func TestWhoIsToldOfAToken(t *testing.T) {
 		token string
 		want  map[string]any // nil: active, whatever else
 	}{
-		"its client":                                  {owner, "lab-partner", own, all},
-		"the resource that it is for":                 {resource, "resource", own, all},
-		"the resource of an injected one":             {resource, "resource", s.minted(t, injected).Value.Reveal(), nil},
-		"not another client":                          {other, "other", own, nothing},
-		"not a resource that it is not for":           {resource, "resource", away, nothing},
-		"nobody of one that has expired":              {owner, "lab-partner", s.minted(t, func(r *tokens.Request) { r.At = r.At.Add(-2 * time.Hour) }).Value.Reveal(), nothing},
-		"nobody of one that is to come":               {owner, "lab-partner", s.minted(t, func(r *tokens.Request) { r.At = r.At.Add(time.Minute) }).Value.Reveal(), nothing},
-		"nobody of one of another issuer's":           {owner, "lab-partner", s.minted(t, func(r *tokens.Request) { r.Issuer = "https://other.example" }).Value.Reveal(), nothing},
-		"nobody of one that a stranger has signed":    {owner, "lab-partner", foreign.Value.Reveal(), nothing},
-		"nobody of one of a client that is not there": {resource, "resource", s.minted(t, func(r *tokens.Request) { r.ClientID = "gone" }).Value.Reveal(), nothing},
-		"nobody of one that is changed":               {owner, "lab-partner", own[:len(own)-6] + "AAAAAA", nothing},
-		"nobody of text":                              {owner, "lab-partner", "garbage", nothing},
-		"nobody of text with dots":                    {owner, "lab-partner", "a.b.c", nothing},
-		"nobody of a token that is too long":          {owner, "lab-partner", strings.Repeat("a", tokens.MaxTokenBytes+1), nothing},
-		"nobody of a statement":                       {owner, "lab-partner", statementOf(t, owner, tokenendpoint.IntrospectPath, "POST"), nothing},
+		"its client":                                                 {owner, "lab-partner", own, all},
+		"the resource that it is for":                                {resource, "resource", own, all},
+		"the resource of an injected one":                            {resource, "resource", s.minted(t, injected).Value.Reveal(), nil},
+		"not another client":                                         {other, "other", own, nothing},
+		"not a resource that it is not for":                          {resource, "resource", away, nothing},
+		"nobody of one that has expired":                             {owner, "lab-partner", s.minted(t, func(r *tokens.Request) { r.At = r.At.Add(-2 * time.Hour) }).Value.Reveal(), nothing},
+		"nobody of one that is to come":                              {owner, "lab-partner", s.minted(t, func(r *tokens.Request) { r.At = r.At.Add(time.Minute) }).Value.Reveal(), nothing},
+		"nobody of one of another issuer's":                          {owner, "lab-partner", s.minted(t, func(r *tokens.Request) { r.Issuer = "https://other.example" }).Value.Reveal(), nothing},
+		"nobody of one that a stranger has signed":                   {owner, "lab-partner", foreign.Value.Reveal(), nothing},
+		"nobody of one of a client that is not there":                {resource, "resource", s.minted(t, func(r *tokens.Request) { r.ClientID = "gone" }).Value.Reveal(), nothing},
+		"nobody of one of a certificate that its client has no more": {owner, "lab-partner", s.minted(t, func(r *tokens.Request) { r.Thumbprint = other.Thumbprint() }).Value.Reveal(), nothing},
+		"nobody of one for an audience that its client may not have": {owner, "lab-partner", s.minted(t, func(r *tokens.Request) { r.Audience, r.Thumbprint = "https://lost.example", thumbprint }).Value.Reveal(), nothing},
+		"nobody of one that is changed":                              {owner, "lab-partner", own[:len(own)-6] + "AAAAAA", nothing},
+		"nobody of text":                                             {owner, "lab-partner", "garbage", nothing},
+		"nobody of text with dots":                                   {owner, "lab-partner", "a.b.c", nothing},
+		"nobody of a token that is too long":                         {owner, "lab-partner", strings.Repeat("a", tokens.MaxTokenBytes+1), nothing},
+		"nobody of a statement":                                      {owner, "lab-partner", statementOf(t, owner, tokenendpoint.IntrospectPath, "POST"), nothing},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			got := do(t, s, test.leaf, tokenendpoint.IntrospectPath, asking(test.id, test.token))

@@ -127,26 +127,73 @@ func TestNothingThatIsSecretIsRecorded(t *testing.T) {
 type held struct {
 	reading chan<- struct{}
 	done    <-chan struct{}
+	text    *strings.Reader
 }
 
-func (h held) Read([]byte) (int, error) {
-	close(h.reading)
+func (h held) Read(to []byte) (int, error) {
+	select {
+	case h.reading <- struct{}{}:
+	default: // it has said so
+	}
 	<-h.done
-	return 0, io.EOF
+	return h.text.Read(to)
+}
+
+// A body that comes slowly keeps nobody out, and what holds when it is there decides.
+func TestASlowBodyTakesNoPlaceAndIsDecidedWhenItIsThere(t *testing.T) {
+	leaf, other := selfSigned(t, testca.Template{CommonName: "lab"}), selfSigned(t, testca.Template{CommonName: "other"})
+	s := newSite(t, func(c *tokenendpoint.Config) { c.InFlight = 1 })
+	s.pin(t, "lab-partner", leaf, nil)
+	s.pin(t, "other", other, nil)
+	reading, done, ended := make(chan struct{}, 1), make(chan struct{}), make(chan answer, 1)
+	slow := asked(t, leaf, tokenendpoint.TokenPath, "")
+	slow.Body = io.NopCloser(held{reading, done, strings.NewReader(grant("lab-partner").Encode())})
+	go func() { ended <- serve(t, s, slow) }()
+	<-reading
+	if got := do(t, s, other, tokenendpoint.TokenPath, grant("other")); got.status != http.StatusOK {
+		t.Errorf("beside a slow one: %s", got.inWords())
+	}
+	s.pin(t, "lab-partner", leaf, map[string]any{"status": "off"})
+	close(done)
+	if got := <-ended; got.status != http.StatusUnauthorized {
+		t.Errorf("turned off while the body came: %s", got.inWords())
+	}
+}
+
+func TestAPanicIsARefusalWithARecord(t *testing.T) {
+	leaf := selfSigned(t, testca.Template{CommonName: "lab"})
+	s := newSite(t, func(c *tokenendpoint.Config) {
+		c.Presented = func(*http.Request, *state.State, time.Time) peercert.Presented { panic("a fault") }
+	})
+	s.pin(t, "lab-partner", leaf, nil)
+	got := do(t, s, leaf, tokenendpoint.TokenPath, grant("lab-partner"))
+	if got.inWords() != "Service Unavailable temporarily_unavailable" || !s.panicked || s.decisions(t, "token_endpoint", "internal_error") != 1 {
+		t.Errorf("%s, told %v", got.inWords(), s.panicked)
+	}
 }
 
 func TestARequestTooManyIsRefusedAtOnce(t *testing.T) {
 	leaf := selfSigned(t, testca.Template{CommonName: "lab"})
-	s := newSite(t, func(c *tokenendpoint.Config) { c.InFlight = 1 })
+	working, done, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	s := newSite(t, func(c *tokenendpoint.Config) {
+		c.InFlight = 1
+		presented := c.Presented
+		c.Presented = func(r *http.Request, st *state.State, at time.Time) peercert.Presented {
+			if r.Header.Get("X-Request-Id") == "slow" {
+				close(working)
+				<-done
+			}
+			return presented(r, st, at)
+		}
+	})
 	s.pin(t, "lab-partner", leaf, nil)
-	reading, done, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	slow := asked(t, leaf, tokenendpoint.TokenPath, "")
-	slow.Body = io.NopCloser(held{reading, done})
+	slow := asked(t, leaf, tokenendpoint.TokenPath, grant("lab-partner").Encode())
+	slow.Header.Set("X-Request-Id", "slow")
 	go func() {
 		defer close(ended)
 		serve(t, s, slow)
 	}()
-	<-reading
+	<-working
 	for _, path := range tokenendpoint.Paths() {
 		got := do(t, s, leaf, path, grant("lab-partner", "token", "x"))
 		if got.inWords() != "Service Unavailable temporarily_unavailable" || got.header.Get("Retry-After") != "1" {
