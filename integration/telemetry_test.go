@@ -3,6 +3,7 @@ package integration_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -36,7 +37,7 @@ func TestTheOperatorLearnsWhyAndNobodyATokenOrASecret(t *testing.T) {
 		expected[got.id] = logged{Reason: c.want.reason, Client: c.want.client, Path: "/hello", Status: c.want.status}
 	}
 	g.close() // so that Envoy writes what it still holds
-	if diff := cmp.Diff(expected, w.accessLog(t)); diff != "" {
+	if diff := cmp.Diff(expected, accessLog[logged](t, w)); diff != "" {
 		t.Errorf("Envoy's access log (-want +got):\n%s", diff)
 	}
 	_, metrics := w.operations(t, "/metrics")
@@ -59,24 +60,26 @@ type logged struct {
 	Status int    `json:"status"`
 }
 
-// accessLog returns Envoy's access log by request id, without the JWKS.
-func (w *world) accessLog(t *testing.T) map[string]logged {
+// accessLog returns what Envoy's access log says by request id, without the
+// JWKS.
+func accessLog[T any](t *testing.T, w *world) map[string]T {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(w.folder, "access.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]logged{}
+	all := map[string]T{}
 	for line := range bytes.Lines(text) {
-		var l struct {
-			logged
+		var of struct {
 			RequestID string `json:"request_id"`
+			Path      string `json:"path"`
 		}
-		if err := json.Unmarshal(line, &l); err != nil {
+		var wanted T
+		if err := errors.Join(json.Unmarshal(line, &of), json.Unmarshal(line, &wanted)); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
-		if l.Path != "/.well-known/jwks.json" {
-			all[l.RequestID] = l.logged
+		if of.Path != "/.well-known/jwks.json" {
+			all[of.RequestID] = wanted
 		}
 	}
 	return all
