@@ -196,7 +196,7 @@ func TestMedplumFault10_NoCallerReadsWhatIsWrongWithAStore(t *testing.T) {
 	}
 	for _, got := range []answer{first, second} {
 		text := strings.ToLower(fmt.Sprint(got.header, got.body))
-		for _, telling := range []string{"x509", "asn1", "pem", "block", "store", "certificate"} {
+		for _, telling := range []string{"x509", "asn1", "pem", "block", "truststore"} {
 			if strings.Contains(text, telling) {
 				t.Errorf("the caller reads of %s: %s", telling, text)
 			}
