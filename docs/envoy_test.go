@@ -1,27 +1,13 @@
 package docs_test
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	envoyrun "github.com/certbearer/certbearer/envoy/run"
+	"github.com/certbearer/certbearer/envoy/envoytest"
 )
-
-// envoyBinary skips the test where Envoy is not wanted, and fails it where it is.
-func envoyBinary(t *testing.T) envoyrun.Binary {
-	t.Helper()
-	binary, err := envoyrun.Find(t.Context(), envoyrun.Options{Progress: os.Stderr})
-	if errors.Is(err, envoyrun.ErrNone) && os.Getenv("CI") == "" {
-		t.Skipf("left out: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return binary
-}
 
 // The snippets stand in a configuration that is as small as may be.
 const (
@@ -50,7 +36,7 @@ const (
 )
 
 func TestTheSnippetsForAnEnvoyOfOnesOwnAreValid(t *testing.T) {
-	binary := envoyBinary(t)
+	binary := envoytest.Binary(t)
 	text := read(t, "docs/envoy.md")
 	manager := onlyBlock(t, between(t, text, "<!-- envoy-snippet -->", "<!-- /envoy-snippet -->"))
 	cluster := onlyBlock(t, between(t, text, "<!-- envoy-cluster -->", "<!-- /envoy-cluster -->"))

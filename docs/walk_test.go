@@ -20,6 +20,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/certbearer/certbearer/envoy/envoytest"
 )
 
 // The ports that the README names, and init's for operators.
@@ -30,7 +32,7 @@ const walkPatience = 2 * time.Minute
 // What the README has a person type leads to a token that the key set verifies
 // and that names the certificate made on the way.
 func TestTheWayToTheFirstTokenInTheREADME(t *testing.T) {
-	binary := envoyBinary(t)
+	binary := envoytest.Binary(t)
 	for _, tool := range []string{"bash", "openssl", "curl", "awk", "python3"} {
 		if _, err := exec.LookPath(tool); err != nil && os.Getenv("CI") == "" {
 			t.Skipf("left out: there is no %s", tool)

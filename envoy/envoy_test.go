@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"flag"
 	"math/big"
 	"os"
@@ -16,9 +15,10 @@ import (
 	"time"
 
 	"github.com/certbearer/certbearer/envoy"
-	"github.com/certbearer/certbearer/envoy/run"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/certbearer/certbearer/envoy/envoytest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -111,7 +111,7 @@ func TestGoldenFiles(t *testing.T) {
 }
 
 func TestEnvoyAcceptsEveryGoldenFile(t *testing.T) {
-	binary := envoyBinary(t)
+	binary := envoytest.Binary(t)
 	for name, p := range configurations() {
 		t.Run(name, func(t *testing.T) {
 			config := place(t, p)
@@ -248,17 +248,4 @@ func writeFile(t *testing.T, path string, content []byte) {
 	if err := os.WriteFile(path, content, 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// envoyBinary skips the test where Envoy is not wanted, and fails it where it is.
-func envoyBinary(t *testing.T) run.Binary {
-	t.Helper()
-	binary, err := run.Find(t.Context(), run.Options{Progress: os.Stderr})
-	if errors.Is(err, run.ErrNone) && os.Getenv("CI") == "" {
-		t.Skipf("left out: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return binary
 }

@@ -120,6 +120,15 @@ func (g *gate) until(t *testing.T, what string, a ask, holds func(answer) bool) 
 	})
 }
 
+// soon is until for what a change of a document or a SIGHUP does.
+func (g *gate) soon(t *testing.T, what string, a ask, holds func(answer) bool) time.Duration {
+	t.Helper()
+	return within(t, live, what, func() bool {
+		answer, err := g.try(a)
+		return err == nil && holds(answer)
+	})
+}
+
 func hasStatus(status int) func(answer) bool {
 	return func(a answer) bool { return a.status == status }
 }

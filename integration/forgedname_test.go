@@ -2,7 +2,6 @@ package integration_test
 
 import (
 	"crypto/tls"
-	"encoding/hex"
 	"net/http"
 	"testing"
 
@@ -14,10 +13,39 @@ import (
 type forgers struct {
 	victim *tls.Certificate
 	header string // what Envoy would write for the victim
-	// readable has a name that crypto/x509 takes for a URI; it refuses most of the
-	// others, which is a second line of defence and not to be relied on.
-	readable *tls.Certificate
-	others   map[string]*tls.Certificate
+	all    map[string]*tls.Certificate
+}
+
+// What forgers have in their certificates. The last four are URIs that
+// crypto/x509 refuses to read, which is a second line of defence and not to be
+// relied on.
+const (
+	dividing   = "a URI name that is one for crypto/x509 and ends its element and begins the victim's"
+	dnsName    = "a DNS name that does the same"
+	inSubject  = "a subject that does it"
+	ending     = "a URI name that ends its element and begins the victim's"
+	adding     = "a URI name that adds fields to its own element"
+	addedChain = "a URI name that adds the victim's chain"
+	quoting    = "a URI name that opens a quotation"
+)
+
+// refusals are reasons by what forgers have in their certificates.
+type refusals map[string]string
+
+// refusing has one reason for the names that can be read, one for the subject and
+// one for what cannot be read.
+func refusing(readable, subject, unreadable string) refusals {
+	return refusals{
+		dividing: readable, dnsName: readable, inSubject: subject,
+		ending: unreadable, adding: unreadable, addedChain: unreadable, quoting: unreadable,
+	}
+}
+
+func (r refusals) but(others refusals) refusals {
+	for what, reason := range others {
+		r[what] = reason
+	}
+	return r
 }
 
 // newForgers makes them and the documents: the victim's, which pins, and that of
@@ -30,17 +58,16 @@ func newForgers(t *testing.T) (forgers, *tls.Certificate, map[string]document) {
 		DNSNames:   []string{"a.honest.example", "b.honest.example"},
 		URIs:       []string{"spiffe://honest/a", "https://honest.example/?a=b"},
 	})
-	sum := victim.Thumbprint()
-	text := `Hash=` + hex.EncodeToString(sum[:]) + `;Cert="` + victim.URLEncodedPEM() + `"`
+	text := elementOf(victim)
 	named := func(template testca.Template) *tls.Certificate { return presents(selfSigned(t, template)) }
-	readable := named(testca.Template{URIs: []string{"spiffe://x/;DNS=z," + text}})
-	f := forgers{victim: presents(victim), header: text, readable: readable, others: map[string]*tls.Certificate{
-		"a URI name that ends its element and begins the victim's": named(testca.Template{URIs: []string{"spiffe://x;DNS=z," + text}}),
-		"a DNS name that does the same":                            named(testca.Template{DNSNames: []string{"z," + text}}),
-		"a URI name that adds fields to its own element":           named(testca.Template{URIs: []string{"spiffe://x;" + text}}),
-		"a URI name that adds the victim's chain":                  named(testca.Template{URIs: []string{`spiffe://x;Chain="` + victim.URLEncodedPEM() + `"`}}),
-		"a URI name that opens a quotation":                        named(testca.Template{URIs: []string{`"spiffe://x`, `y",` + text}}),
-		"a subject that does it":                                   named(testca.Template{CommonName: `x",` + text}),
+	f := forgers{victim: presents(victim), header: text, all: map[string]*tls.Certificate{
+		dividing:   named(testca.Template{URIs: []string{"spiffe://x/;DNS=z," + text}}),
+		dnsName:    named(testca.Template{DNSNames: []string{"z," + text}}),
+		inSubject:  named(testca.Template{CommonName: `x",` + text}),
+		ending:     named(testca.Template{URIs: []string{"spiffe://x;DNS=z," + text}}),
+		adding:     named(testca.Template{URIs: []string{"spiffe://x;" + text}}),
+		addedChain: named(testca.Template{URIs: []string{`spiffe://x;Chain="` + victim.URLEncodedPEM() + `"`}}),
+		quoting:    named(testca.Template{URIs: []string{`"spiffe://x`, `y",` + text}}),
 	}}
 	return f, presents(honest), map[string]document{"victim": trusting(victim), "honest": trusting(honest)}
 }
@@ -48,30 +75,34 @@ func newForgers(t *testing.T) (forgers, *tls.Certificate, map[string]document) {
 // gateFor is an Envoy as rendered or another one.
 type gateFor struct {
 	changes []change
-	reason  string // why a name that crypto/x509 reads and that divides the header is refused
+	alone   refusals
+	added   refusals // of those who send the victim's header too; nil for the same
 }
 
 func TestNamesInACertificateForgeNothing(t *testing.T) {
 	realEnvoy(t)
 	f, honest, clients := newForgers(t)
 	names, appended := forwardNames(), appendForward()
+	const unknown, malformed = "client_unknown", "certificate_malformed"
+	const count, san = "xfcc_element_count", "xfcc_ambiguous_san"
+	twice := refusals{adding: "xfcc_duplicate_field", addedChain: "xfcc_duplicate_field", quoting: "xfcc_malformed"}
 	for settings, gates := range map[string]map[string]gateFor{
 		"certificate: {from: peer}": {
-			"as rendered":              {reason: "client_unknown"},
-			"that forwards names":      {changes: []change{names}, reason: "xfcc_element_count"},
-			"that appends, unexpected": {changes: []change{appended}, reason: "client_unknown"},
+			"as rendered":              {nil, refusing(unknown, unknown, malformed), nil},
+			"that forwards names":      {[]change{names}, refusing(count, unknown, malformed), nil},
+			"that appends, unexpected": {[]change{appended}, refusing(unknown, unknown, malformed), refusing(count, count, malformed)},
 		},
 		"certificate: {from: xfcc}": {
-			"as rendered":              {reason: "client_unknown"},
-			"that forwards names":      {changes: []change{names}, reason: "xfcc_element_count"},
-			"that appends, unexpected": {changes: []change{appended}, reason: "client_unknown"},
+			"as rendered":              {nil, refusing(unknown, unknown, malformed), nil},
+			"that forwards names":      {[]change{names}, refusing(count, unknown, count).but(twice), nil},
+			"that appends, unexpected": {[]change{appended}, refusing(unknown, unknown, malformed), refusing(count, count, count)},
 		},
 		"certificate: {from: peer, hops: 1}": {
-			"that appends names": {changes: []change{appended, names}, reason: "xfcc_ambiguous_san"},
+			"that appends names": {[]change{appended, names}, refusing(san, unknown, malformed), nil},
 		},
 		"certificate: {from: xfcc, hops: 1}": {
-			"that appends":       {changes: []change{appended}, reason: "xfcc_ambiguous_san"},
-			"that appends names": {changes: []change{appended, names}, reason: "xfcc_ambiguous_san"},
+			"that appends":       {[]change{appended}, refusing(san, unknown, malformed), nil},
+			"that appends names": {[]change{appended, names}, refusing(san, unknown, malformed).but(twice), nil},
 		},
 	} {
 		w := open(t, plan{settings: settings, clients: clients})
@@ -80,7 +111,7 @@ func TestNamesInACertificateForgeNothing(t *testing.T) {
 				g := w.envoy(c.changes...)
 				g.expect(t, ask{as: f.victim}, admitted("victim"))
 				g.expect(t, ask{as: honest}, admitted("honest"))
-				f.getNowhere(t, g, c.reason)
+				f.getNowhere(t, g, c)
 			})
 		}
 	}
@@ -90,28 +121,28 @@ func TestNamesInACertificateForgeNothing(t *testing.T) {
 type attempt struct {
 	what   string
 	got    answer
-	reason string // "" for any
+	reason string
 }
 
-func (f forgers) getNowhere(t *testing.T, g *gate, reason string) {
+func (f forgers) getNowhere(t *testing.T, g *gate, c gateFor) {
 	t.Helper()
 	header := http.Header{"X-Forwarded-Client-Cert": {f.header}}
-	attempts := []attempt{
-		{"the readable name", g.ask(t, ask{as: f.readable}), reason},
-		{"the readable name and the victim's header", g.ask(t, ask{as: f.readable, header: header}), ""},
-		{"the victim's header alone", g.ask(t, ask{header: header}), "certificate_missing"},
+	added := c.added
+	if added == nil {
+		added = c.alone
 	}
-	for what, as := range f.others {
+	attempts := []attempt{{"the victim's header alone", g.ask(t, ask{header: header}), "certificate_missing"}}
+	for what, as := range f.all {
 		attempts = append(attempts,
-			attempt{what, g.ask(t, ask{as: as}), ""},
-			attempt{what + " and the victim's header", g.ask(t, ask{as: as, header: header}), ""})
+			attempt{what, g.ask(t, ask{as: as}), c.alone[what]},
+			attempt{what + " and the victim's header", g.ask(t, ask{as: as, header: header}), added[what]})
 	}
 	for _, a := range attempts {
 		r := g.world.record(t, a.got.id)
 		if a.got.status != 401 || r.Decision != "deny" || r.Client != "" || len(a.got.received) > 0 {
 			t.Errorf("%s got somewhere: status %d, record %+v, %d requests at the upstream", a.what, a.got.status, r, len(a.got.received))
 		}
-		if a.reason != "" && r.Reason != a.reason {
+		if r.Reason != a.reason {
 			t.Errorf("%s is refused for the reason %s, want %s", a.what, r.Reason, a.reason)
 		}
 	}

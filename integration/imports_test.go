@@ -16,101 +16,10 @@ import (
 
 const modulePath = "github.com/certbearer/certbearer"
 
-// mayImport is the design's table: each package of the module and what of the
-// module it may import outside of its tests. A package appears here when it
-// appears in the tree.
-func mayImport() map[string][]string {
-	return map[string][]string{
-		"policies/decision":           {},
-		"policies/truststore":         {"policies/decision"},
-		"policies":                    {"policies/decision", "policies/truststore"},
-		"policies/sourcetest":         {"policies"},
-		"policies/dirsource":          {"policies", "policies/decision"},
-		"extauthz/peercert":           {"policies/decision"},
-		"extauthz/signer":             {},
-		"extauthz/tokens":             {"extauthz/signer", "policies", "policies/decision"},
-		"extauthz/state":              {"policies", "extauthz/signer", "extauthz/tokens"},
-		"extauthz/authn":              {"extauthz/peercert", "extauthz/state", "policies", "policies/decision"},
-		"extauthz/wire":               {"policies"},
-		"extauthz/audit":              {"policies/decision"},
-		"extauthz":                    {"extauthz/wire", "extauthz/authn", "extauthz/tokens", "extauthz/state", "extauthz/audit", "policies"},
-		"extauthz/oauthanswer":        {"policies/decision"},
-		"extauthz/tokenendpoint":      {"extauthz/authn", "extauthz/tokens", "extauthz/state", "extauthz/signer", "extauthz/audit", "extauthz/oauthanswer"},
-		"extauthz/discovery":          {"extauthz/authn", "extauthz/tokens", "extauthz/state", "extauthz/signer", "extauthz/audit"},
-		"extauthz/listener":           {},
-		"extauthz/config":             {},
-		"extauthz/cmd/certbearer":     {everything},
-		"envoy":                       {},
-		"envoy/run":                   {},
-		"extauthz/testca":             {},
-		"docs":                        {},
-		"integration":                 {},
-		"integration/bench":           {},
-		"integration/bench/donothing": {},
-		"integration/summary":         {},
-	}
-}
-
-// everything may be imported by the one place where packages meet.
-const everything = "everything"
-
-// beyond is what is imported beyond the table, and why that is sound. All of it
-// is below what the table has for the importer already.
-func beyond() map[string]map[string]string {
-	return map[string]map[string]string{
-		"extauthz/authn": {"policies/truststore": "policies takes the presented chain as a truststore.Chain"},
-		"extauthz/wire":  {"policies/decision": "a malformed check is a Denial"},
-		"extauthz": {
-			"policies/decision":    "every step's error is a Denial",
-			"extauthz/peercert":    "authn takes what was presented as a peercert.Presented",
-			"extauthz/oauthanswer": "gateway and endpoints answer by one table of reasons (docs/decisions/0013)",
-		},
-		"extauthz/tokenendpoint": {
-			"extauthz/peercert": "authn takes what was presented as a peercert.Presented",
-			"policies":          "authn gives the client as a policies.Client",
-			"policies/decision": "every step's error is a Denial",
-		},
-	}
-}
-
 // goPackage is a package as `go list` has it.
 type goPackage struct {
 	ImportPath string
 	Imports    []string
-}
-
-func TestPackagesImportWhatTheDesignSays(t *testing.T) {
-	table, exceptions := mayImport(), beyond()
-	used := map[string]map[string]string{}
-	for _, p := range listPackages(t, modulePath+"/...") {
-		name := local(p.ImportPath)
-		allowed, known := table[name]
-		if !known {
-			t.Errorf("package %s is not in the table", name)
-			continue
-		}
-		if slices.Contains(allowed, everything) {
-			continue
-		}
-		for _, imported := range p.Imports {
-			imported := local(imported)
-			if imported == "" || slices.Contains(allowed, imported) {
-				continue
-			}
-			why, excepted := exceptions[name][imported]
-			if !excepted {
-				t.Errorf("%s imports %s, which the table does not have", name, imported)
-				continue
-			}
-			if used[name] == nil {
-				used[name] = map[string]string{}
-			}
-			used[name][imported] = why
-		}
-	}
-	if diff := cmp.Diff(exceptions, used); diff != "" {
-		t.Errorf("exceptions that nobody needs any more (-listed +used):\n%s", diff)
-	}
 }
 
 // local is the path within the module, "" for others; the module's root, which

@@ -1,12 +1,16 @@
 package integration_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/certbearer/certbearer/extauthz/testca"
 )
 
 func TestWithoutCertbearerNothingPasses(t *testing.T) {
@@ -16,6 +20,7 @@ func TestWithoutCertbearerNothingPasses(t *testing.T) {
 	g := w.envoy()
 	request := ask{as: known}
 	g.expect(t, request, admitted("partner"))
+	var failed []string // request ids
 	for _, c := range []struct {
 		sentence string
 		end      func(*testing.T)
@@ -30,7 +35,7 @@ func TestWithoutCertbearerNothingPasses(t *testing.T) {
 		t.Run(c.sentence, func(t *testing.T) {
 			c.end(t)
 			w.noRace()
-			g.unavailable(t, request)
+			failed = append(failed, g.unavailable(t, request))
 			g.unavailable(t, ask{path: "/.well-known/jwks.json"})
 			w.start()
 			took := g.until(t, "requests are admitted again, by the same Envoy", request, hasStatus(http.StatusOK))
@@ -42,21 +47,42 @@ func TestWithoutCertbearerNothingPasses(t *testing.T) {
 		w.serve.freeze(t)
 		t.Cleanup(func() { w.serve.thaw(t) })
 		began := time.Now()
-		g.unavailable(t, request)
+		late := g.unavailable(t, request)
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("the answer took %v, with a timeout of 500 ms", took)
 		}
 		w.serve.thaw(t)
 		g.until(t, "requests are admitted again", request, hasStatus(http.StatusOK))
+		failed = append(failed, late)
 	})
+	g.close() // so that Envoy writes what it still holds
+	log := accessLog[failure](t, w)
+	for _, id := range failed {
+		if want := (failure{Details: "ext_authz_error", Flags: "UAEX"}); log[id] != want {
+			t.Errorf("Envoy's access log says %+v of %s, want %+v", log[id], id, want)
+		}
+	}
+	for _, id := range failed[:2] { // the third check was there when certbearer went on
+		if records := w.recordsOf(t, id); len(records) > 0 {
+			t.Errorf("the records of a check that nobody answered: %+v", records)
+		}
+	}
 }
 
-// unavailable expects Envoy's own 503.
-func (g *gate) unavailable(t *testing.T, a ask) {
+// failure is what Envoy's access log says of an answer of Envoy's own.
+type failure struct {
+	Details string `json:"details"`
+	Flags   string `json:"flags"`
+}
+
+// unavailable expects a 503 that is not ours, and returns the request's id.
+func (g *gate) unavailable(t *testing.T, a ask) string {
 	t.Helper()
-	if got := g.ask(t, a); got.status != http.StatusServiceUnavailable || len(got.received) > 0 {
-		t.Errorf("status %d, and %d requests at the upstream; want 503 and none", got.status, len(got.received))
+	got := g.ask(t, a)
+	if got.status != http.StatusServiceUnavailable || got.oauth != "" || len(got.received) > 0 {
+		t.Errorf("status %d with error %q, and %d requests at the upstream; want 503, none and none", got.status, got.oauth, len(got.received))
 	}
+	return got.id
 }
 
 // The checks are under way for certain: certbearer stands still while they
@@ -123,7 +149,7 @@ func TestADocumentIsLiveAMomentLater(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			c.change(t)
-			t.Logf("after %v", g.until(t, c.sentence, request, hasStatus(c.want.status)))
+			t.Logf("after %v", g.soon(t, c.sentence, request, hasStatus(c.want.status)))
 			g.expect(t, request, c.want)
 		})
 	}
@@ -141,6 +167,39 @@ func TestABadDocumentKeepsTheLastGoodOne(t *testing.T) {
 	})
 	g.expect(t, ask{as: known}, admitted("partner"))
 	w.writeClient(t, "partner", document{"certificateTrustStore": "garbage", "status": "off"})
-	g.until(t, "a bad document that says off turns the client off", ask{as: known}, hasStatus(http.StatusUnauthorized))
+	g.soon(t, "a bad document that says off turns the client off", ask{as: known}, hasStatus(http.StatusUnauthorized))
 	g.expect(t, ask{as: known}, unauthenticated("client_inactive"))
+}
+
+// The operator reads what is wrong with a store, and callers learn nothing of it:
+// not the client whose certificate it is, and no other.
+func TestMedplumFault10_NoCallerReadsWhatIsWrongWithAStore(t *testing.T) {
+	realEnvoy(t)
+	clients, known, unknown := partner(t)
+	never := selfSigned(t, testca.Template{CommonName: "never"})
+	const noASN1 = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+	w := open(t, plan{clients: clients})
+	g := w.envoy()
+	w.writeClient(t, "partner", document{"certificateTrustStore": noASN1})
+	w.writeClient(t, "never", document{"certificateTrustStore": storeOf(never) + noASN1})
+	for _, fault := range []string{
+		"(client partner): certificateTrustStore: block 1 (line 1): not a certificate: x509: ",
+		"(client never): certificateTrustStore: block 2 ",
+	} {
+		w.hasFault(t, fault)
+	}
+	g.expect(t, ask{as: known}, admitted("partner"))
+	first, _ := g.expect(t, ask{as: presents(never)}, unauthenticated("client_inactive"))
+	second, _ := g.expect(t, ask{as: unknown}, unauthenticated("client_unknown"))
+	if first.body != second.body {
+		t.Errorf("%q to the client whose store is bad, %q to a stranger", first.body, second.body)
+	}
+	for _, got := range []answer{first, second} {
+		text := strings.ToLower(fmt.Sprint(got.header, got.body))
+		for _, telling := range []string{"x509", "asn1", "pem", "block", "truststore"} {
+			if strings.Contains(text, telling) {
+				t.Errorf("the caller reads of %s: %s", telling, text)
+			}
+		}
+	}
 }

@@ -76,6 +76,8 @@ func TestResolvingAndJudging(t *testing.T) {
 		"through a presented intermediate":                               {clients{"a": trusts(root)}, deep, []*testca.Issued{inter}, policies.Hint{}, policies.Options{}, "a by chain"},
 		"through its own stored intermediate":                            {clients{"a": trusts(root, inter)}, deep, nil, policies.Hint{}, policies.Options{}, "a by chain"},
 		"the intermediate is missing":                                    {clients{"a": trusts(root)}, deep, nil, policies.Hint{}, policies.Options{}, "refused: client_unknown"},
+		"a presented CA that issued nothing here leads to nobody":        {clients{"a": trusts(root)}, issue(t, otherRoot, leaf("lab")), []*testca.Issued{inter}, policies.Hint{}, policies.Options{}, "refused: client_unknown"},
+		"nor does it make another's leaf ambiguous":                      {clients{"a": trusts(root), "b": trusts(otherRoot)}, issue(t, otherRoot, leaf("lab")), []*testca.Issued{inter}, policies.Hint{}, policies.Options{}, "b by chain"},
 		"another CA's leaf with the same names":                          {clients{"a": trusts(root)}, issue(t, otherRoot, leaf("lab")), nil, policies.Hint{}, policies.Options{}, "refused: client_unknown"},
 		"two clients with CAs of one name are told apart by the key":     {clients{"a": trusts(root), "b": trusts(otherRoot)}, lab, nil, policies.Hint{}, policies.Options{}, "a by chain"},
 		"a weak CA of the same name at another client changes nothing":   {clients{"a": trusts(weakRoot), "b": trusts(root), "c": trusts(otherRoot)}, lab, nil, policies.Hint{}, policies.Options{}, "b by chain"},

@@ -33,7 +33,7 @@ func Find(ctx context.Context, o Options) (Binary, error) {
 	case "none":
 		return Binary{}, ErrNone
 	case "container":
-		return Binary{}, fmt.Errorf("%s=container is not in this version: %s", EnvEnvoy, advice)
+		return Binary{}, fmt.Errorf("no Envoy: %s=container is not in this version: %s", EnvEnvoy, advice)
 	default:
 		return fromEnvironment(ctx, named)
 	}
@@ -49,12 +49,12 @@ func Find(ctx context.Context, o Options) (Binary, error) {
 
 func fromEnvironment(ctx context.Context, path string) (Binary, error) {
 	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return Binary{}, fmt.Errorf("%s=%s: %w", EnvEnvoy, path, err)
-	}
 	b := Binary{Path: absolute}
-	if err := b.newEnough(ctx); err != nil {
-		return Binary{}, fmt.Errorf("%s=%s: %w", EnvEnvoy, path, err)
+	if err == nil {
+		err = b.newEnough(ctx)
+	}
+	if err != nil {
+		return Binary{}, fmt.Errorf("no Envoy: %s=%s: %w\n%s", EnvEnvoy, path, err, advice)
 	}
 	return b, nil
 }

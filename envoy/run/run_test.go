@@ -17,6 +17,8 @@ import (
 
 	"github.com/certbearer/certbearer/envoy/run"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certbearer/certbearer/envoy/envoytest"
 )
 
 const (
@@ -165,7 +167,7 @@ func emptyZip(t *testing.T) []byte {
 }
 
 func TestEnvoyStartsTellsItsPortsAndStops(t *testing.T) {
-	binary := envoyBinary(t)
+	binary := envoytest.Binary(t)
 	process, err := binary.Start(t.Context(), run.Config{Path: config(t, plainListener), Concurrency: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +192,7 @@ func TestEnvoyStartsTellsItsPortsAndStops(t *testing.T) {
 }
 
 func TestABadConfigurationIsReportedInEnvoysWords(t *testing.T) {
-	binary := envoyBinary(t)
+	binary := envoytest.Binary(t)
 	path := config(t, "no_such_field: 1\n")
 	if err := binary.Validate(t.Context(), path); err == nil || !strings.Contains(err.Error(), "no_such_field") {
 		t.Errorf("Validate: %v", err)
@@ -206,7 +208,7 @@ func TestABadConfigurationIsReportedInEnvoysWords(t *testing.T) {
 }
 
 func TestTheLogIsBounded(t *testing.T) {
-	binary := envoyBinary(t)
+	binary := envoytest.Binary(t)
 	var log bytes.Buffer
 	process, err := binary.Start(t.Context(), run.Config{Path: config(t, plainListener), Log: &log, LogLimit: 500, LogLevel: "debug"})
 	if err != nil {
@@ -295,17 +297,4 @@ func readFile(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-// envoyBinary skips the test where Envoy is not wanted, and fails it where it is.
-func envoyBinary(t *testing.T) run.Binary {
-	t.Helper()
-	binary, err := run.Find(t.Context(), run.Options{Progress: os.Stderr})
-	if errors.Is(err, run.ErrNone) && os.Getenv("CI") == "" {
-		t.Skipf("left out: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return binary
 }

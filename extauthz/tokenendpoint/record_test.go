@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certbearer/certbearer/extauthz/peercert"
+	"github.com/certbearer/certbearer/extauthz/state"
 	"github.com/certbearer/certbearer/extauthz/testca"
 	"github.com/certbearer/certbearer/extauthz/tokenendpoint"
 )

@@ -13,6 +13,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	envoyrun "github.com/certbearer/certbearer/envoy/run"
 )
 
 // event is a line of `go test -json` (go doc test2json).
@@ -32,6 +34,8 @@ type summary struct {
 	out                     io.Writer
 	output                  map[string][]string // by package and test
 	leftOut                 map[string][]string // tests by reason
+	noEnvoy                 []string            // tests that failed for want of one
+	advice                  string              // what to do about it
 	passed, failed, skipped int
 }
 
@@ -79,13 +83,30 @@ func (s *summary) endTest(e event, key string) {
 		s.passed++
 	case "fail":
 		s.failed++
-		fmt.Fprint(s.out, strings.Join(s.output[key], ""))
+		s.endFailure(e, s.output[key])
 	case "skip":
 		s.skipped++
 		why := reason(s.output[key])
 		s.leftOut[why] = append(s.leftOut[why], e.Test)
 	}
 	delete(s.output, key)
+}
+
+// endFailure prints what a test said that failed. Those that fail for want of an
+// Envoy, which package envoytest says in the same words everywhere, are told of
+// together.
+func (s *summary) endFailure(e event, lines []string) {
+	said := strings.Join(lines, "")
+	_, why, found := strings.Cut(said, "no Envoy: ")
+	if !found {
+		fmt.Fprint(s.out, said)
+		return
+	}
+	s.noEnvoy = append(s.noEnvoy, e.Test)
+	if s.advice == "" && strings.Contains(why, envoyrun.EnvEnvoy) {
+		why, _, _ = strings.Cut(why, "--- FAIL")
+		s.advice = strings.TrimSpace(why)
+	}
 }
 
 // endPackage prints go test's own line about the package, and everything if
@@ -125,6 +146,12 @@ func (s *summary) close() {
 	for _, why := range slices.Sorted(maps.Keys(s.leftOut)) {
 		fmt.Fprintf(s.out, "LEFT OUT (%s):\n", why)
 		for _, test := range s.leftOut[why] {
+			fmt.Fprintf(s.out, "  %s\n", test)
+		}
+	}
+	if len(s.noEnvoy) > 0 {
+		fmt.Fprintf(s.out, "NO ENVOY, and %d tests failed for want of one: %s\n", len(s.noEnvoy), s.advice)
+		for _, test := range s.noEnvoy {
 			fmt.Fprintf(s.out, "  %s\n", test)
 		}
 	}

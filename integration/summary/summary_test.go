@@ -41,6 +41,20 @@ func TestSummary(t *testing.T) {
 			want: []string{"LEFT OUT (no Envoy: CERTBEARER_ENVOY=none):\n  TestA\n", "1 passed, 0 failed, 1 skipped"},
 			ok:   true,
 		},
+		"tests that lack an Envoy are told of once, with what to do": {
+			in: []string{
+				`{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:3: no Envoy: CERTBEARER_ENVOY=/x: no such file\n"}`,
+				`{"Action":"output","Package":"p","Test":"TestA","Output":"        set CERTBEARER_ENVOY=none\n"}`,
+				`{"Action":"output","Package":"p","Test":"TestA","Output":"--- FAIL: TestA (0.00s)\n"}`,
+				`{"Action":"fail","Package":"p","Test":"TestA"}`,
+				`{"Action":"output","Package":"p","Test":"TestB","Output":"    a_test.go:9: no Envoy: see the first failure\n"}`,
+				`{"Action":"fail","Package":"p","Test":"TestB"}`,
+				`{"Action":"output","Package":"q","Test":"TestC","Output":"    c_test.go:3: no Envoy: CERTBEARER_ENVOY=/x: no such file\n"}`,
+				`{"Action":"fail","Package":"q","Test":"TestC"}`,
+			},
+			want: []string{"NO ENVOY, and 3 tests failed for want of one: CERTBEARER_ENVOY=/x: no such file\n        set CERTBEARER_ENVOY=none\n  TestA\n  TestB\n  TestC\n0 passed, 3 failed"},
+			not:  []string{"a_test.go", "--- FAIL"},
+		},
 		"a package that does not build fails with the compiler's words": {
 			in: []string{
 				`{"Action":"pass","Package":"p","Test":"TestB"}`,

@@ -169,13 +169,9 @@ func TestAnIDThatIsCutShortIsNoOtherClients(t *testing.T) {
 	})
 }
 
-// beforeRescan is a time within which no look at the whole folder helps.
-const beforeRescan = 8 * time.Second
-
 func TestALinkedFileThatIsEditedInPlaceIsFollowed(t *testing.T) {
 	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "a.json")
 	write(t, elsewhere, document("a", "active", pem(t)))
-	began := time.Now()
 	updates := run(t, dirsource.Config{Dir: dir})
 	if err := os.Symlink(elsewhere, filepath.Join(dir, "a.json")); err != nil {
 		t.Fatal(err)
@@ -183,9 +179,6 @@ func TestALinkedFileThatIsEditedInPlaceIsFollowed(t *testing.T) {
 	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
 	write(t, elsewhere, document("a", "off", pem(t)))
 	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "off" })
-	if took := time.Since(began); took > beforeRescan {
-		t.Errorf("it took %s", took)
-	}
 }
 
 func TestALinkedFileWhoseSizeAndTimeStayIsFollowed(t *testing.T) {
@@ -316,14 +309,62 @@ func TestPartOfAFileThatCannotBeReadKeepsItsClients(t *testing.T) {
 	updates.until(t, func(s *policies.Snapshot, r policies.Report) bool { return s.Client("b") == nil && len(r.Faults) == 0 })
 }
 
+// A folder behind a link is watched where it was. If a rescan found the first
+// exchange, the next one comes too late for the second.
 func TestReloadReadsWhatNoEventTold(t *testing.T) {
-	dir := t.TempDir()
-	source := dirsource.New(dirsource.Config{Dir: dir})
+	link, empty, full := filepath.Join(t.TempDir(), "clients"), t.TempDir(), t.TempDir()
+	write(t, filepath.Join(full, "a.json"), document("a", "active", pem(t)))
+	pointTo(t, link, empty)
+	source := dirsource.New(dirsource.Config{Dir: link})
 	updates := start(t, source)
 	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return s.Len() == 0 })
-	write(t, filepath.Join(dir, "a.json"), document("a", "active", pem(t)))
+	pointTo(t, link, full)
 	source.Reload()
 	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return status(s, "a") == "active" })
+	pointTo(t, link, empty)
+	source.Reload()
+	updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return s.Len() == 0 })
+}
+
+// pointTo makes a link, or swaps one as Kubernetes does.
+func pointTo(t *testing.T, link, target string) {
+	t.Helper()
+	if err := os.Symlink(target, link+".new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(link+".new", link); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Medplum answered such a store with a fault of its own at each request.
+func TestMedplumFault10_AClientWhoseStoreIsMalformedKeepsWorking(t *testing.T) {
+	lab, err := testca.SelfSigned(testca.Template{CommonName: "lab"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(lab.PEM())
+	for sentence, bad := range map[string]string{
+		"no base64":             strings.Replace(good, "\nM", "\n*", 1),
+		"cut short":             good[:len(good)/2],
+		"base64 of no ASN.1":    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+		"ASN.1 that is cut off": "-----BEGIN CERTIFICATE-----\n" + strings.Split(good, "\n")[1] + "\n-----END CERTIFICATE-----\n",
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "lab.json"), document("lab", "active", good))
+			updates := run(t, dirsource.Config{Dir: dir})
+			updates.until(t, func(s *policies.Snapshot, _ policies.Report) bool { return decide(s, lab) == "lab" })
+			write(t, filepath.Join(dir, "lab.json"), document("lab", "active", bad))
+			updates.until(t, func(s *policies.Snapshot, r policies.Report) bool {
+				return decide(s, lab) == "lab" && len(r.Faults) == 1 && r.Faults[0].Field == "certificateTrustStore"
+			})
+			write(t, filepath.Join(dir, "other.json"), document("other", "active", pem(t)))
+			updates.until(t, func(s *policies.Snapshot, r policies.Report) bool {
+				return decide(s, lab) == "lab" && status(s, "other") == "active" && len(r.Faults) == 1
+			})
+		})
+	}
 }
 
 type update struct {
@@ -355,9 +396,13 @@ func start(t *testing.T, source *dirsource.Source) updates {
 	return out
 }
 
+// beforeRescan is a time within which the whole folder is not looked at again,
+// just after that was done: a change that nobody is told of comes too late.
+const beforeRescan = 6 * time.Second
+
 func (u updates) until(t *testing.T, fits func(*policies.Snapshot, policies.Report) bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(beforeRescan)
 	var last update
 	for {
 		select {

@@ -87,8 +87,9 @@ func classify(err error) error {
 	return decision.Deny(decision.PathInvalid, "certificate path", err)
 }
 
-// strongest returns the first path of which every key is accepted, its
-// signatures having been held to the same list on the way down.
+// strongest returns the first path of which every key is accepted. Those that
+// prove the leaf were held to the same list on the way down, but crypto/x509 may
+// have found another path, and the leaf's own key is known only to CheckLeaf.
 func strongest(paths [][]*x509.Certificate) (Path, error) {
 	var firstErr error
 	for _, path := range paths {

@@ -81,6 +81,7 @@ func TestVerify(t *testing.T) {
 		"an intermediate with an unknown critical extension": {issue(t, strange, plain), []*testca.Issued{strange}, []*testca.Issued{root}, "critical_extension_unknown"},
 		"a weak anchor":                                      {issue(t, weak, plain), nil, []*testca.Issued{weak}, "key_weak"},
 		"a weak intermediate":                                {issue(t, weakInter, plain), []*testca.Issued{weakInter}, []*testca.Issued{root}, "key_weak"},
+		"a weak leaf that nobody has looked at":              {issue(t, root, testca.Template{CommonName: "leaf", Key: weak.Key}), nil, []*testca.Issued{root}, "key_weak"},
 		"an intermediate signed with SHA-1":                  {issue(t, shaInter, plain), []*testca.Issued{shaInter}, []*testca.Issued{rsaRoot}, "path_not_found"},
 		"a leaf that is a CA":                                {inter, nil, []*testca.Issued{root}, "certificate_is_ca"},
 		"a leaf that asserts keyCertSign":                    {issue(t, root, testca.Template{CommonName: "leaf", KeyUsage: pointer(x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign)}), nil, []*testca.Issued{root}, "certificate_is_ca"},

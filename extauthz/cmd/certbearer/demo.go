@@ -56,18 +56,23 @@ func (d demoCommand) show(c *console) error {
 	if err != nil {
 		return err
 	}
-	stage, err := openStage(c.ctx, binary)
+	stage, err := openStage(c.ctx, binary, nil)
 	if err != nil {
 		return err
 	}
 	defer stage.close()
+	return d.play(c, stage)
+}
+
+// play tells the story on a stage.
+func (d demoCommand) play(c *console, stage *stage) error {
 	story := &story{stage: stage, out: untilDone{c.ctx, c.stdout}}
 	unexpected := story.tell(c.ctx)
 	switch {
 	case c.ctx.Err() != nil:
 		return nil
 	case d.Once && unexpected > 0:
-		fmt.Fprintf(c.stdout, "\n%d answers were not the expected ones.\n", unexpected)
+		fmt.Fprintf(c.stdout, "\nNot all was as expected: see the %d lines that say so.\n", unexpected)
 		return no()
 	case d.Once:
 		fmt.Fprintln(c.stdout, "\nEvery answer was the expected one.")
@@ -115,8 +120,9 @@ type stage struct {
 // written already.
 const demoIssuer = "https://certbearer.demo"
 
-// openStage starts echo service, certbearer and Envoy, in this order.
-func openStage(ctx context.Context, binary envoyrun.Binary) (_ *stage, err error) {
+// openStage starts echo service, certbearer and Envoy, in this order. tamper, nil
+// but in tests, is called with the folder before anything has read it.
+func openStage(ctx context.Context, binary envoyrun.Binary, tamper func(folder string) error) (_ *stage, err error) {
 	s := &stage{ended: make(chan error, 1), stopGateway: func() {}}
 	defer func() {
 		if err != nil {
@@ -139,6 +145,11 @@ func openStage(ctx context.Context, binary envoyrun.Binary) (_ *stage, err error
 	s.site.Upstream = s.echo.url()
 	if err := s.site.create(ctx); err != nil {
 		return nil, err
+	}
+	if tamper != nil {
+		if err := tamper(folder); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.startGateway(ctx); err != nil {
 		return nil, err

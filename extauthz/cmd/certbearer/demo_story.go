@@ -36,7 +36,7 @@ type cast struct {
 	partnerRoots string
 }
 
-// tell plays all scenes and returns how many answers were not the expected ones.
+// tell plays all scenes and returns how often something was not as expected.
 func (s *story) tell(ctx context.Context) int {
 	var err error
 	if s.cast, err = newCast(); err == nil {
@@ -248,6 +248,7 @@ func (s *story) expectBound(token bearer, client string, certificate *testca.Iss
 }
 
 func (s *story) refused(ctx context.Context, certificate *testca.Issued, header http.Header, reason string) {
+	before := s.stage.echo.requests.Load()
 	r, err := s.stage.call(ctx, certificate, "/hello", header)
 	if err != nil {
 		s.wrong("%v", err)
@@ -255,6 +256,9 @@ func (s *story) refused(ctx context.Context, certificate *testca.Issued, header 
 	}
 	s.show(r)
 	s.expect(r, http.StatusUnauthorized, reason)
+	if reached := s.stage.echo.requests.Load() - before; reached != 0 {
+		s.wrong("the service received the request")
+	}
 }
 
 func (s *story) expect(r reply, status int, reason string) {

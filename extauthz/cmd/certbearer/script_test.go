@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/certbearer/certbearer/envoy/envoytest"
 )
 
 // The transcripts in testdata run the command as a process of its own, and
@@ -20,9 +23,22 @@ func TestMain(m *testing.M) {
 	})
 }
 
-func TestTranscripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+func TestTranscripts(t *testing.T) { testscript.Run(t, transcripts("testdata")) }
+
+// These find Envoy at $ENVOY.
+func TestTranscriptsWithARealEnvoy(t *testing.T) {
+	binary := envoytest.Binary(t)
+	params := transcripts(filepath.Join("testdata", "envoy"))
+	params.Setup = func(env *testscript.Env) error {
+		env.Setenv("ENVOY", binary.Path)
+		return nil
+	}
+	testscript.Run(t, params)
+}
+
+func transcripts(folder string) testscript.Params {
+	return testscript.Params{
+		Dir:                 folder,
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":      status,
@@ -31,9 +47,7 @@ func TestTranscripts(t *testing.T) {
 			"until":       until,
 			"servefile":   serveFile,
 		},
-		Setup:     setup,
-		Condition: condition,
-	})
+	}
 }
 
 // status is "status N command …": runs the command, as exec does, and expects

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -13,42 +11,13 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
-
-	envoyrun "github.com/certbearer/certbearer/envoy/run"
 )
-
-// findEnvoy looks for Envoy once for all transcripts.
-var findEnvoy = sync.OnceValues(func() (envoyrun.Binary, error) {
-	return envoyrun.Find(context.Background(), envoyrun.Options{Progress: os.Stderr})
-})
-
-// setup gives a transcript $ENVOY, where there is one.
-func setup(env *testscript.Env) error {
-	binary, err := findEnvoy()
-	switch {
-	case err == nil:
-		env.Setenv("ENVOY", binary.Path)
-	case os.Getenv("CI") != "" || !errors.Is(err, envoyrun.ErrNone):
-		return err // CI leaves nothing out
-	}
-	return nil
-}
-
-// condition knows [envoy]: there is one.
-func condition(name string) (bool, error) {
-	if name != "envoy" {
-		return false, fmt.Errorf("unknown condition %q", name)
-	}
-	_, err := findEnvoy()
-	return err == nil, nil
-}
 
 // replace is "replace OLD NEW FILE": OLD must be there.
 func replace(ts *testscript.TestScript, neg bool, args []string) {
