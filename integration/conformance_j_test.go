@@ -30,9 +30,7 @@ func conformanceJ(t *testing.T, s *stand) {
 					t.Errorf("%s: it speaks %s", where, tls.CipherSuiteName(suite))
 				}
 			}
-			if _, err := through.shake(tls.VersionTLS10, tls.VersionTLS11, nil); err == nil {
-				t.Errorf("%s: it speaks TLS before 1.2", where)
-			}
+			through.refusesVersion(t, tls.VersionTLS10, tls.VersionTLS11)
 		}
 	})
 	holds(t, "J2 clients have certificates and no secrets", func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -17,6 +18,15 @@ func (s site) shake(from, to uint16, suites []uint16) (tls.ConnectionState, erro
 	}
 	defer conn.Close()
 	return conn.ConnectionState(), nil
+}
+
+// refusesVersion expects the alert that is for versions: without a suite that is
+// old enough a handshake would fail too, and prove nothing.
+func (s site) refusesVersion(t *testing.T, from, to uint16) {
+	t.Helper()
+	if _, err := s.shake(from, to, nil); err == nil || !strings.Contains(err.Error(), "protocol version") {
+		t.Errorf("%s to %s: %v, want the alert protocol_version", tls.VersionName(from), tls.VersionName(to), err)
+	}
 }
 
 // asksForACertificate reports whether the server wants one.
