@@ -19,7 +19,7 @@ func TestTheDemoSaysNoWhereAnAnswerIsAnother(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = file.WriteString("\nroutes: [{name: default, inboundAuthorization: replace}]\n")
+		_, err = file.WriteString("\nroutes: [{name: token_endpoint, match: {pathPrefix: /oauth2/token}, access: endpoint}, {name: default, inboundAuthorization: replace}]\n")
 		return errors.Join(err, file.Close())
 	})
 	if err != nil {
@@ -32,9 +32,9 @@ func TestTheDemoSaysNoWhereAnAnswerIsAnother(t *testing.T) {
 		t.Errorf("exit code %d, want %d", code, exitNo)
 	}
 	for _, want := range []string{
-		"! NOT AS EXPECTED: expected 401 for the reason authorization_refused\n",
+		"! NOT AS EXPECTED: expected 401 for the reason token_malformed\n",
 		"! NOT AS EXPECTED: the service received the request\n",
-		"Not all was as expected: see the 2 lines that say so.\n",
+		"Not all was as expected: see the 5 lines that say so.\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
