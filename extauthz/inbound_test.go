@@ -344,7 +344,7 @@ func TestAnEndpointIsToldWhichCertificateWasProven(t *testing.T) {
 		Header: func(string) []string { return []string{got.headers[peercert.StatementHeader]} },
 		Statement: &peercert.StatementTerms{
 			Key: func(id string) ([]byte, bool) {
-				key, known := s.holder.Load().Statement.ByID(id)
+				key, known := s.holder.Load().Statement.ByID(id, time.Now())
 				return key.Secret[:], known
 			},
 			Endpoint: issuer + "/oauth2/token", Method: "POST", At: time.Now(),

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,13 +31,27 @@ const (
 // Algorithms returns the closed set, the standard one first.
 func Algorithms() []Algorithm { return []Algorithm{ES256, ES384, PS256, RS256, EdDSA} }
 
-func algorithmNames() string {
-	var names []string
-	for _, algorithm := range Algorithms() {
-		names = append(names, string(algorithm))
+func algorithmNames() string { return alternatives(Algorithms()) }
+
+// alternatives is "a, b or c".
+func alternatives(algorithms []Algorithm) string {
+	names := make([]string, len(algorithms))
+	for i, algorithm := range algorithms {
+		names[i] = string(algorithm)
+	}
+	if len(names) < 2 {
+		return strings.Join(names, "")
 	}
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// permit is an error for an algorithm of ours that is not allowed here.
+func (o Options) permit(algorithm Algorithm) error {
+	if o.Allowed == nil || slices.Contains(o.Allowed, algorithm) {
+		return nil
+	}
+	return fmt.Errorf("alg: %s is not allowed here, want %s", algorithm, alternatives(o.Allowed))
 }
 
 // method is how keys of one algorithm are made, read, written and used.
@@ -73,13 +88,17 @@ func methodOf(algorithm Algorithm) method {
 }
 
 // newKey makes a key. It is slow for RSA, a second and more.
-func newKey(algorithm Algorithm, created, signsFrom time.Time) (*localKey, error) {
+func newKey(options Options, created, signsFrom time.Time) (*localKey, error) {
+	algorithm := options.Algorithm
 	if algorithm == "" {
 		algorithm = ES256
 	}
 	how := methodOf(algorithm)
 	if how == nil {
 		return nil, fmt.Errorf("signer: %q is no algorithm of ours; want %s", string(algorithm), algorithmNames())
+	}
+	if err := options.permit(algorithm); err != nil {
+		return nil, fmt.Errorf("signer: making a key: %w", err)
 	}
 	private, err := how.generate()
 	if err != nil {

@@ -26,12 +26,16 @@ type Replaced struct {
 // key that signs. The statement keys stay.
 //
 // The file of the key itself may have any fault, such as a mode that lets others
-// read it; a fault of another file is an error, and then nothing is changed.
+// read it; a fault of another file is an error, and then nothing is changed. Whose
+// folder it may be is as in [Rotate].
 func RemoveCompromised(ctx context.Context, dir, kid string, options Options) (Replaced, error) {
 	if digest, ok := octets(kid); !ok || len(digest) != 32 {
 		return Replaced{}, errors.New("signer: a kid is an RFC 7638 thumbprint of 43 characters")
 	}
 	if err := exists(dir, kid); err != nil {
+		return Replaced{}, err
+	}
+	if err := mayChange(dir); err != nil {
 		return Replaced{}, err
 	}
 	f, err := lockFolder(ctx, dir, options)
@@ -42,7 +46,7 @@ func RemoveCompromised(ctx context.Context, dir, kid string, options Options) (R
 	if err := exists(dir, kid); err != nil {
 		return Replaced{}, err // another process was faster
 	}
-	others, err := loadOnce(dir, kid+extension)
+	others, err := loadOnce(dir, kid+extension, options)
 	if err != nil && !errors.Is(err, ErrNoKeys) {
 		return Replaced{}, err
 	}
@@ -78,7 +82,7 @@ func (f *locked) replace(options Options, others *Keys) (Replaced, error) {
 		hastened := key.(*localKey).from(now) // as all keys of files
 		return Replaced{Signing: hastened, Hastened: true}, f.writeKey(hastened)
 	}
-	made, err := f.makeKey(options.Algorithm, now, now)
+	made, err := f.makeKey(options, now, now)
 	if err != nil {
 		return Replaced{}, err
 	}

@@ -28,6 +28,7 @@ const unfinished = ".new-"
 // ends the process leaves files that are whole, and the lock goes with it.
 type locked struct {
 	dir  string
+	heir *owner // whom the files are given to, nil if they stay ours
 	lock *flock.Flock
 	step func(string)
 }
@@ -36,7 +37,14 @@ type locked struct {
 // Files that a crash left unfinished are removed: only who has the lock writes
 // such, so none of them is in use, and they hold private keys.
 func lockFolder(ctx context.Context, dir string, options Options) (*locked, error) {
-	f := &locked{dir: dir, step: options.step, lock: flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))}
+	heir, err := heirOf(dir)
+	if err != nil {
+		return nil, fmt.Errorf("signer: %w", err)
+	}
+	if err := bequeathLock(dir, heir); err != nil {
+		return nil, fmt.Errorf("signer: %w", err)
+	}
+	f := &locked{dir: dir, heir: heir, step: options.step, lock: flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))}
 	if _, err := f.lock.TryLockContext(ctx, lockRetry); err != nil {
 		_ = f.lock.Close()
 		return nil, fmt.Errorf("signer: %s: waiting for the lock: %w", dir, err)
@@ -93,6 +101,9 @@ func (f *locked) write(name string, content []byte) error {
 	}
 	f.before("fill")
 	_, err = file.Write(content)
+	if f.heir != nil {
+		err = errors.Join(err, file.Chown(f.heir.uid, f.heir.gid))
+	}
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err == nil {
 		f.before("rename " + name)
@@ -135,8 +146,8 @@ func (f *locked) writeKey(key *localKey) error {
 }
 
 // makeKey makes a key and writes it.
-func (f *locked) makeKey(algorithm Algorithm, created, signsFrom time.Time) (*localKey, error) {
-	key, err := newKey(algorithm, created, signsFrom)
+func (f *locked) makeKey(options Options, created, signsFrom time.Time) (*localKey, error) {
+	key, err := newKey(options, created, signsFrom)
 	if err != nil {
 		return nil, err
 	}

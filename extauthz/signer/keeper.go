@@ -17,12 +17,16 @@ const (
 	retryEvery = 10 * time.Second
 	// upkeepPatience bounds the wait for another process that has the lock.
 	upkeepPatience = 30 * time.Second
+	// remakePatience is that of a look: while it waits it sees nothing.
+	remakePatience = 250 * time.Millisecond
 )
 
-// Set is what a keys folder holds.
+// Set is what is in use of a keys folder.
 type Set struct {
+	// Keys is empty if the last was removed while the folder had a fault.
 	Keys *Keys
-	// Statement is nil if there is none and none is to be made.
+	// Statement is nil if there is none and none is to be made, or if it cannot be
+	// used.
 	Statement *StatementKeys
 }
 
@@ -32,7 +36,9 @@ func (s Set) equal(other Set) bool {
 
 // Report is something that happened to a folder of keys.
 type Report struct {
-	// Set is the last good one. Changed says that it is another than before.
+	// Set is what the folder holds. Where it has a fault, Set has the last good
+	// keys, but for those whose files are gone; and no statement keys where these
+	// cannot be used. Changed says that it is another than before.
 	Set     Set
 	Changed bool
 	// Read says that the folder was read, and Fault why Set is not what is in it.
@@ -52,6 +58,7 @@ type Keeper struct {
 	rotation Rotation
 
 	set         Set
+	stated      bool // there has been a statement key
 	seen        stamp
 	fault       error
 	upkeepFault error
@@ -66,10 +73,13 @@ func NewKeeper(dir string, options Options, rotation Rotation) *Keeper {
 }
 
 // Open reads the folder, and makes what is missing if Options.Generate says so.
-// It is called before Run.
+// Nothing is in use with a fault. It is called before Run.
 func (k *Keeper) Open(ctx context.Context) (Set, error) {
 	report := k.read(ctx, k.options.Generate)
-	return report.Set, report.Fault
+	if report.Fault != nil {
+		return Set{}, report.Fault
+	}
+	return report.Set, nil
 }
 
 // Reload has a running Keeper read the folder as Open does.
@@ -83,7 +93,7 @@ func (k *Keeper) Reload() {
 // Run tells, until ctx ends, whenever the folder was read, and what the schedule
 // did. It notices a change within a second. A folder that is emptied while it
 // runs is a fault: a key is made in it at a Reload only, for somebody may be
-// about to put others there.
+// about to put others there. A statement key that is missing is made at once.
 func (k *Keeper) Run(ctx context.Context, tell func(Report)) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
@@ -113,51 +123,101 @@ func (k *Keeper) Run(ctx context.Context, tell func(Report)) {
 // look reads the folder if something in it changed, or if the last reading has
 // failed and may be tried again.
 func (k *Keeper) look(ctx context.Context, tell func(Report)) {
-	changed := !stampOf(k.dir).equal(k.seen)
+	changed := !stampOf(k.dir).equal(k.seen) || k.lost()
 	if !changed && (k.fault == nil || k.options.now().Before(k.retryRead)) {
 		return
 	}
 	before := k.fault
 	report := k.read(ctx, false)
-	if changed || !sameText(before, report.Fault) {
+	if changed || report.Changed || !sameText(before, report.Fault) {
 		tell(report)
 	}
 }
 
+// lost reports that a key in use has no file any more. A folder that cannot be
+// listed has no stamp by which that would be seen.
+func (k *Keeper) lost() bool { return k.fault != nil && left(k.dir, k.set.Keys) != k.set.Keys }
+
 // read takes the stamp before it reads: what changes meanwhile is seen by the
-// next look. What is missing is made before that.
+// next look. What is missing is made before that. A fault of the keys and one of
+// the statement keys do not stand in each other's way.
 func (k *Keeper) read(ctx context.Context, generate bool) Report {
-	var made error
-	if generate {
-		_, made = k.open(ctx, true)
-	}
+	unmadeKeys, unmadeStatement := k.make(ctx, generate)
 	k.seen = stampOf(k.dir)
-	set, err := k.open(ctx, false)
-	if made != nil {
-		err = made
+	var next Set
+	var keysFault, statementFault error
+	next.Keys, keysFault = k.readKeys()
+	next.Statement, statementFault = k.readStatement(keysFault)
+	keysFault, statementFault = because(keysFault, unmadeKeys), because(statementFault, unmadeStatement)
+	if sameText(keysFault, statementFault) { // that of the folder
+		statementFault = nil
 	}
-	k.fault = err
+	k.fault = errors.Join(keysFault, statementFault)
 	k.retryRead = k.options.now().Add(retryEvery)
-	changed := err == nil && (k.set.Keys == nil || !k.set.equal(set))
+	changed := next.Keys != nil && (k.set.Keys == nil || !k.set.equal(next))
 	if changed {
-		k.set = set
+		k.set = next
 	}
-	return Report{Set: k.set, Changed: changed, Read: true, Fault: err, UpkeepFault: k.upkeepFault}
+	return Report{Set: k.set, Changed: changed, Read: true, Fault: k.fault, UpkeepFault: k.upkeepFault}
 }
 
-func (k *Keeper) open(ctx context.Context, generate bool) (Set, error) {
-	options := k.options
-	options.Generate = generate
-	var set Set
-	var err error
-	if set.Keys, err = Open(ctx, k.dir, options); err != nil {
-		return Set{}, err
+// because says what a fault comes from, if that is known.
+func because(fault, cause error) error {
+	if fault == nil || cause == nil {
+		return fault
 	}
-	set.Statement, err = OpenStatementKeys(ctx, k.dir, options)
-	if errors.Is(err, ErrNoStatementKey) && k.set.Statement == nil {
-		return set, nil // none was ever there, and none is to be made
+	return cause
+}
+
+// make makes what is missing: all of it, or no more than the statement key, and
+// that only where the folder is in use.
+func (k *Keeper) make(ctx context.Context, all bool) (keys, statement error) {
+	switch {
+	case !k.options.Generate:
+		return nil, nil
+	case all:
+		_, keys = Open(ctx, k.dir, k.options)
+	case !inhabited(k.dir):
+		return nil, nil
+	default:
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, remakePatience)
+		defer cancel()
 	}
-	return set, err
+	_, statement = OpenStatementKeys(ctx, k.dir, k.options)
+	return keys, statement
+}
+
+// readKeys returns the keys of the folder; with a fault those in use that were
+// not removed.
+func (k *Keeper) readKeys() (*Keys, error) {
+	keys, err := load(k.dir, k.options)
+	if err != nil {
+		return left(k.dir, k.set.Keys), err
+	}
+	return keys, nil
+}
+
+// readStatement returns the statement keys of the folder, and none with a fault of
+// their own. One of the whole folder, which the keys have told of, leaves those in
+// use, but where their file was removed.
+func (k *Keeper) readStatement(told error) (*StatementKeys, error) {
+	keys, err := loadStatement(k.dir)
+	var loose *LooseFolderError
+	ofFolder := errors.As(err, &loose)
+	if ofFolder && removed(k.dir, StatementName) {
+		ofFolder, err = false, fmt.Errorf("%w in %s", ErrNoStatementKey, k.dir)
+	}
+	switch missing := errors.Is(err, ErrNoStatementKey); {
+	case err == nil:
+		k.stated = true
+		return keys, nil
+	case missing && !k.stated:
+		return nil, nil // none was ever there, and none is to be made
+	case ofFolder, told != nil && !inhabited(k.dir):
+		return k.set.Statement, nil
+	}
+	return nil, err
 }
 
 func (k *Keeper) upkeepDue() bool {

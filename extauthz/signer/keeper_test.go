@@ -118,24 +118,22 @@ func TestAFaultKeepsTheLastGoodKeysUntilItIsMended(t *testing.T) {
 			return func() { _ = os.Chmod(path, 0o600) }
 		},
 		"an emptied folder, in which nothing is made": func(t *testing.T, k *kept) func() {
-			path := filepath.Join(k.dir, k.kids(t)[0]+".json")
-			if err := os.Rename(path, path+".away"); err != nil {
+			if err := errors.Join(os.Rename(k.dir, k.dir+"-away"), os.Mkdir(k.dir, 0o700)); err != nil {
 				t.Fatal(err)
 			}
-			return func() { _ = os.Rename(path+".away", path) }
+			return func() { _ = errors.Join(os.Remove(k.dir), os.Rename(k.dir+"-away", k.dir)) }
+		},
+		"a folder that others may write": func(t *testing.T, k *kept) func() {
+			if err := os.Chmod(k.dir, 0o770); err != nil {
+				t.Fatal(err)
+			}
+			return func() { _ = os.Chmod(k.dir, 0o700) }
 		},
 		"a folder that is gone, and is not made": func(t *testing.T, k *kept) func() {
 			if err := os.Rename(k.dir, k.dir+"-away"); err != nil {
 				t.Fatal(err)
 			}
 			return func() { _ = os.Rename(k.dir+"-away", k.dir) }
-		},
-		"a statement key that is gone": func(t *testing.T, k *kept) func() {
-			path := filepath.Join(k.dir, "statement.key")
-			if err := os.Rename(path, path+".away"); err != nil {
-				t.Fatal(err)
-			}
-			return func() { _ = os.Rename(path+".away", path) }
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -27,6 +27,9 @@ type Options struct {
 	Generate bool
 	// Algorithm is that of keys that are made.
 	Algorithm Algorithm
+	// Allowed are the algorithms that keys in the folder may have; nil is all of
+	// [Algorithms]. A key file of another one is a fault.
+	Allowed []Algorithm
 	// Now dates what is made; nil is time.Now. It is a clock and no time, because
 	// a lock may have to be waited for.
 	Now func() time.Time
@@ -49,13 +52,14 @@ func (o Options) second() time.Time { return o.now().UTC().Truncate(time.Second)
 // begin with a dot, in the format of [ParseKey], of mode 0600 or stricter and at
 // most [MaxKeyFile] bytes. Everything else in the folder is ignored. One bad key
 // file is an error, and the error names each: an operator who meant a key to be
-// there would not want to learn of it from tokens that do not verify.
+// there would not want to learn of it from tokens that do not verify. So is a
+// folder that others than its owner may write.
 //
 // With Options.Generate and no key, one is made under a lock in the folder, so
 // that all who start at once end up with the same. ctx bounds the wait for that
 // lock. Without Generate and without a key, the error is [ErrNoKeys].
 func Open(ctx context.Context, dir string, options Options) (*Keys, error) {
-	keys, err := load(dir)
+	keys, err := load(dir, options)
 	if !options.Generate || !errors.Is(err, ErrNoKeys) {
 		return keys, err
 	}
@@ -71,22 +75,22 @@ func generate(ctx context.Context, dir string, options Options) (*Keys, error) {
 		return nil, err
 	}
 	defer f.unlock()
-	keys, err := load(dir)
+	keys, err := load(dir, options)
 	if !errors.Is(err, ErrNoKeys) {
 		return keys, err
 	}
 	now := options.second()
-	if _, err := f.makeKey(options.Algorithm, now, now); err != nil {
+	if _, err := f.makeKey(options, now, now); err != nil {
 		return nil, err
 	}
-	return load(dir)
+	return load(dir, options)
 }
 
 // load reads the folder without a lock. A file that goes after it was listed is
 // no fault: another process has removed a key, for which there is another one.
-func load(dir string) (*Keys, error) {
+func load(dir string, options Options) (*Keys, error) {
 	for attempt := 1; ; attempt++ {
-		keys, err := loadOnce(dir, "")
+		keys, err := loadOnce(dir, "", options)
 		if attempt == readAttempts || !errors.Is(err, fs.ErrNotExist) {
 			return keys, err
 		}
@@ -94,7 +98,10 @@ func load(dir string) (*Keys, error) {
 }
 
 // loadOnce reads all key files but the one named except.
-func loadOnce(dir, except string) (*Keys, error) {
+func loadOnce(dir, except string, options Options) (*Keys, error) {
+	if err := checkFolder(dir); err != nil {
+		return nil, err
+	}
 	names, err := keyFiles(dir)
 	if err != nil {
 		return nil, err
@@ -109,7 +116,7 @@ func loadOnce(dir, except string) (*Keys, error) {
 	keys := make([]Key, 0, len(names))
 	var faults []error
 	for _, name := range names {
-		key, err := readKey(dir, name)
+		key, err := readKey(dir, name, options)
 		if err != nil {
 			faults = append(faults, err)
 			continue
@@ -154,12 +161,17 @@ func folderNames(dir string) ([]string, error) {
 	return names, nil
 }
 
-func readKey(dir, name string) (Key, error) {
+func readKey(dir, name string, options Options) (Key, error) {
 	content, err := readPrivate(filepath.Join(dir, name), MaxKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("signer: %w", err)
 	}
 	key, err := ParseKey(name, content)
+	if err == nil {
+		if refused := options.permit(Algorithm(key.Algorithm())); refused != nil {
+			err = fmt.Errorf("%s: %w", name, refused)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("signer: %s%c%w", filepath.Clean(dir), filepath.Separator, err)
 	}

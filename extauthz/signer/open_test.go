@@ -26,8 +26,12 @@ func scalarInt(raw []byte) *big.Int { return new(big.Int).SetBytes(raw) }
 const openDirVariable = "SIGNER_TEST_OPEN_DIR"
 
 func TestMain(m *testing.M) {
+	syscall.Umask(0o022) // t.TempDir makes folders that the group may write, where it is 002
 	if dir := os.Getenv(rotateDirVariable); dir != "" {
 		rotateForEver(dir)
+	}
+	if order := os.Getenv(changeVariable); order != "" {
+		changeAsStranger(order)
 	}
 	dir := os.Getenv(openDirVariable)
 	if dir == "" {

@@ -33,15 +33,21 @@ type Rotated struct {
 // it, and removes the keys whose time is over. In a folder without keys the new
 // one signs at once. If a key waits already, the error is a [*WaitingError].
 //
+// In a folder of another user's, root gives what it makes to that user, and
+// anybody else is refused: nobody but who makes a key may read it.
+//
 // Where it does not finish, the folder holds a working set: files are whole, and
 // nothing is removed that verifiers need.
 func Rotate(ctx context.Context, dir string, options Options, rotation Rotation) (Rotated, error) {
+	if err := mayChange(dir); err != nil {
+		return Rotated{}, err
+	}
 	f, err := lockNewFolder(ctx, dir, options)
 	if err != nil {
 		return Rotated{}, err
 	}
 	defer f.unlock()
-	keys, err := load(dir)
+	keys, err := load(dir, options)
 	if err != nil && !errors.Is(err, ErrNoKeys) {
 		return Rotated{}, err
 	}
@@ -64,7 +70,7 @@ func keepUp(ctx context.Context, dir string, options Options, rotation Rotation)
 		return Rotated{}, err
 	}
 	defer f.unlock()
-	keys, err := load(dir)
+	keys, err := load(dir, options)
 	if err != nil {
 		return Rotated{}, err
 	}
@@ -84,7 +90,7 @@ func (f *locked) follow(options Options, rotation Rotation, keys *Keys, now, fro
 		return Rotated{}, err
 	}
 	// RSA keys take a while. Whatever that takes is not time of publication.
-	key, err := newKey(options.Algorithm, options.second(), from)
+	key, err := newKey(options, options.second(), from)
 	if err != nil {
 		return Rotated{}, err
 	}

@@ -8,13 +8,14 @@
 // verifiers know it when its first token arrives (RFC 7517 section 4.5), and one
 // that signs no more stays until its last token has expired. [Rotate] and a
 // [Keeper], which also notices what others change, have keys follow each other
-// by the times of a [Rotation]; [RemoveCompromised] takes one away at once. All
+// by the times of a [Rotation]; [RemoveCompromised] takes one away at once, and
+// a Keeper takes one out of use whose file is gone, whatever else is faulty. All
 // of them take the lock of the folder, write whole files, and remove a key only
 // when what takes its place is on the disk, so that processes may share a folder
 // and be killed at any moment.
 //
 // Beside them the folder holds [StatementKeys], secrets that replicas share and
-// that are in no JWKS.
+// that are in no JWKS. [ReplaceStatement] replaces one at once.
 //
 // Private keys stay inside. No error, no fmt verb and no JSON encoding of this
 // package's values shows any part of one.

@@ -11,6 +11,7 @@ import (
 // stamp is what can be seen of a folder's keys without reading them.
 type stamp struct {
 	fault string
+	mode  fs.FileMode // of the folder
 	files []fs.FileInfo
 	names []string
 }
@@ -22,6 +23,9 @@ func stampOf(dir string) stamp {
 		return stamp{fault: err.Error()}
 	}
 	var s stamp
+	if info, err := os.Stat(dir); err == nil {
+		s.mode = info.Mode()
+	}
 	for _, name := range names {
 		if name != StatementName && (!strings.HasSuffix(name, extension) || strings.HasPrefix(name, ".")) {
 			continue
@@ -36,7 +40,7 @@ func stampOf(dir string) stamp {
 }
 
 func (s stamp) equal(other stamp) bool {
-	return s.fault == other.fault && slices.Equal(s.names, other.names) &&
+	return s.fault == other.fault && s.mode == other.mode && slices.Equal(s.names, other.names) &&
 		slices.EqualFunc(s.files, other.files, func(a, b fs.FileInfo) bool {
 			if a == nil || b == nil {
 				return a == nil && b == nil

@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 )
@@ -25,6 +26,11 @@ var ErrNoStatementKey = errors.New("signer: no statement key")
 // statementSettles is how long the predecessor goes on signing statements: by
 // then every process that shares the folder has read the new key.
 const statementSettles = 2 * time.Second
+
+// statementLingers is how long the predecessor is believed. It signs until all
+// have settled, its last statement lives for 10 s, and the clocks of replicas
+// differ by 5 s either way: 22 s, and room for a folder that is shared slowly.
+const statementLingers = time.Minute
 
 // StatementKey is a secret with which replicas of one gateway sign statements to
 // each other, by HMAC-SHA-256. Every fmt verb, text encoding and log/slog get
@@ -98,16 +104,18 @@ func (k *StatementKeys) Signing(at time.Time) StatementKey {
 	return k.Current()
 }
 
-// ByID returns the current or the previous key if it has that ID. There is none
-// with an empty one.
-func (k *StatementKeys) ByID(id string) (StatementKey, bool) {
+// ByID returns the key of that ID which is believed at a time: the current one,
+// or the previous one for as long as a statement of its may be under way. There is
+// none with an empty ID.
+func (k *StatementKeys) ByID(id string, at time.Time) (StatementKey, bool) {
 	if k.empty() || id == "" {
 		return StatementKey{}, false
 	}
 	if k.pair.current.ID == id {
 		return k.pair.current, true
 	}
-	if previous, ok := k.Previous(); ok && previous.ID == id {
+	previous, ok := k.Previous()
+	if ok && previous.ID == id && at.Before(k.pair.current.created.Add(statementLingers)) {
 		return previous, true
 	}
 	return StatementKey{}, false
@@ -144,6 +152,9 @@ func OpenStatementKeys(ctx context.Context, dir string, options Options) (*State
 }
 
 func loadStatement(dir string) (*StatementKeys, error) {
+	if err := checkFolder(dir); err != nil {
+		return nil, err
+	}
 	content, err := readPrivate(filepath.Join(dir, StatementName), maxStatementFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w in %s", ErrNoStatementKey, dir)
@@ -173,6 +184,35 @@ func (f *locked) rotateStatement(old *StatementKeys, now time.Time) (*StatementK
 		return nil, fmt.Errorf("signer: writing a statement key: %w", err)
 	}
 	return next, nil
+}
+
+// ReplaceStatement makes a statement key in the place of the ones that there are,
+// at once and without a predecessor: what any of these signed is believed no
+// more. The file may have any fault; that it is missing is [ErrNoStatementKey].
+// Whose folder it may be is as in [Rotate].
+func ReplaceStatement(ctx context.Context, dir string, options Options) (*StatementKeys, error) {
+	there := func() error {
+		_, err := os.Lstat(filepath.Join(dir, StatementName))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%w in %s", ErrNoStatementKey, dir)
+		case err != nil:
+			return fmt.Errorf("signer: %w", err)
+		}
+		return nil
+	}
+	if err := errors.Join(there(), mayChange(dir)); err != nil {
+		return nil, err
+	}
+	f, err := lockFolder(ctx, dir, options)
+	if err != nil {
+		return nil, err
+	}
+	defer f.unlock()
+	if err := errors.Join(there(), checkFolder(dir)); err != nil {
+		return nil, err
+	}
+	return f.rotateStatement(nil, options.second())
 }
 
 const hidden = "[secret]"

@@ -129,19 +129,90 @@ func TestTheKeyBeforeSignsUntilAllKnowTheNewOne(t *testing.T) {
 			t.Errorf("after %v %s signs, want %s", at, got, want)
 		}
 	}
-	for _, known := range []signer.StatementKey{first, second} {
-		if got, ok := pair.ByID(known.ID); !ok || got.Secret != known.Secret {
-			t.Errorf("%v is not known any more", known)
+	if _, ok := pair.ByID("", now); ok {
+		t.Error("a key without a name is known")
+	}
+}
+
+// A secret that leaked must not be good for longer than a statement of its may be
+// under way.
+func TestTheKeyBeforeIsBelievedForAMinute(t *testing.T) {
+	dir := t.TempDir()
+	now := epoch
+	options := signer.Options{Generate: true, Now: func() time.Time { return now }}
+	first := openStatement(t, dir, options).Current()
+	now = now.Add(time.Hour)
+	if _, err := signer.Rotate(t.Context(), dir, options, signer.Rotation{PublishAhead: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	pair := openStatement(t, dir, signer.Options{})
+	second := pair.Current()
+	for after, want := range map[time.Duration]bool{0: true, 22 * time.Second: true, time.Minute - 1: true, time.Minute: false, 720 * time.Hour: false} {
+		if got, ok := pair.ByID(first.ID, now.Add(after)); ok != want || ok && got.Secret != first.Secret || !ok && got != (signer.StatementKey{}) {
+			t.Errorf("%v after the rotation the first key is believed: %v, want %v", after, ok, want)
+		}
+		if got, ok := pair.ByID(second.ID, now.Add(after)); !ok || got.Secret != second.Secret {
+			t.Errorf("%v after the rotation the second key is not believed", after)
 		}
 	}
-	if _, ok := pair.ByID(""); ok {
-		t.Error("a key without a name is known")
+}
+
+func TestACompromisedStatementKeyIsReplacedWithoutAPredecessor(t *testing.T) {
+	for sentence, lay := range map[string]func(t *testing.T, path string){
+		"one without a fault":      func(*testing.T, string) {},
+		"one that is no key":       func(t *testing.T, path string) { writeFile(t, filepath.Dir(path), "statement.key", "{}", 0o600) },
+		"one that others may read": func(t *testing.T, path string) { _ = os.Chmod(path, 0o644) },
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			f := newFolder(t)
+			old := openStatement(t, f.dir, f.options()).Current()
+			kids := f.kids(t)
+			lay(t, filepath.Join(f.dir, "statement.key"))
+			made, err := signer.ReplaceStatement(t.Context(), f.dir, f.options())
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := openStatement(t, f.dir, signer.Options{})
+			_, before := now.Previous()
+			_, believed := now.ByID(old.ID, f.now)
+			if !now.Equal(made) || before || believed || now.Signing(f.now).ID != now.Current().ID {
+				t.Errorf("%v, with one before it: %v, the old one believed: %v", now, before, believed)
+			}
+			if after := f.kids(t); len(after) != 1 || after[0] != kids[0] {
+				t.Errorf("keys %q, were %q", after, kids)
+			}
+		})
+	}
+}
+
+func TestNoStatementKeyIsReplacedWhereOthersMayWrite(t *testing.T) {
+	f := newFolder(t)
+	old := openStatement(t, f.dir, f.options())
+	must(t, os.Chmod(f.dir, 0o720))
+	if _, err := signer.ReplaceStatement(t.Context(), f.dir, f.options()); err == nil || !strings.Contains(err.Error(), "chmod go-w") {
+		t.Errorf("error %v", err)
+	}
+	must(t, os.Chmod(f.dir, 0o700))
+	if !openStatement(t, f.dir, signer.Options{}).Equal(old) {
+		t.Error("it is another one")
+	}
+}
+
+func TestAStatementKeyThatIsNotThereIsNotReplaced(t *testing.T) {
+	f := newFolder(t)
+	for _, dir := range []string{f.dir, filepath.Join(f.dir, "absent")} {
+		if _, err := signer.ReplaceStatement(t.Context(), dir, f.options()); !errors.Is(err, signer.ErrNoStatementKey) {
+			t.Errorf("error %v", err)
+		}
+	}
+	if names, _ := os.ReadDir(f.dir); len(names) != 2 { // the key and the lock
+		t.Errorf("%v", names)
 	}
 }
 
 func TestANilPairHasNoKeys(t *testing.T) {
 	var keys *signer.StatementKeys
-	_, known := keys.ByID("")
+	_, known := keys.ByID("", epoch)
 	_, before := keys.Previous()
 	if known || before || keys.Current() != (signer.StatementKey{}) || keys.Signing(epoch) != (signer.StatementKey{}) || !keys.Equal(nil) {
 		t.Error("nil has keys")
@@ -265,7 +336,7 @@ func FuzzStatementKeys(f *testing.F) {
 			return
 		}
 		current := keys.Current()
-		if found, ok := keys.ByID(current.ID); !ok || found != current || len(current.ID) != 22 {
+		if found, ok := keys.ByID(current.ID, current.Created()); !ok || found != current || len(current.ID) != 22 {
 			t.Errorf("%v is not found by its ID", current)
 		}
 		if previous, ok := keys.Previous(); ok && (previous.ID == current.ID || previous.Secret == current.Secret) {

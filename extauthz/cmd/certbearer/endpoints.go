@@ -160,7 +160,7 @@ func (g *gateway) stated(r *http.Request, st *state.State, at time.Time) peercer
 		Header: func(name string) []string { return r.Header[http.CanonicalHeaderKey(name)] },
 		Statement: &peercert.StatementTerms{
 			Key: func(id string) ([]byte, bool) {
-				key, known := st.Statement.ByID(id)
+				key, known := st.Statement.ByID(id, at)
 				return key.Secret[:], known
 			},
 			Endpoint: config.Origin(g.config.Issuer) + r.URL.Path,

@@ -28,10 +28,20 @@ func (g *gateway) openKeys(ctx context.Context) error {
 	return inKeysFolder(err)
 }
 
+// allowedAlgorithms are those of keys in the folder: nil is all, and under the
+// profile what FAPI 2.0 section 5.4 allows. That keys.algorithm is one of them says
+// nothing of the keys that are there already.
+func allowedAlgorithms(c *config.Config) []signer.Algorithm {
+	if c.Profile != config.ProfileFAPI2 {
+		return nil
+	}
+	return []signer.Algorithm{signer.ES256, signer.PS256, signer.EdDSA}
+}
+
 func inKeysFolder(err error) error { return inSetting("keys.directory", "signer", err) }
 
-// keysReported takes what the keeper tells into use. On a fault the keys in use
-// stay.
+// keysReported takes what the keeper tells into use. On a fault that is what is
+// left of the keys in use.
 func (g *gateway) keysReported(report signer.Report) {
 	g.faults.setKeys(inKeysFolder(report.Fault), inKeysFolder(report.UpkeepFault))
 	g.logUpkeep(report)
@@ -42,11 +52,8 @@ func (g *gateway) keysReported(report signer.Report) {
 		return
 	}
 	g.metrics.Reloaded(audit.SubjectKeys, report.Fault)
-	if report.Fault != nil {
-		if report.Set.Keys != nil {
-			g.log.Error("the last good keys stay in use", "error", report.Fault.Error())
-		}
-		return
+	if report.Fault != nil && report.Set.Keys != nil {
+		g.logFault(report)
 	}
 	if report.Changed {
 		g.useKeys(report.Set)
@@ -64,10 +71,29 @@ func (g *gateway) useKeys(set signer.Set) {
 		purged = g.cache.PurgeKeysNotIn(set.Keys)
 	}
 	g.log.Info("keys loaded", "keys", len(set.Keys.All()), "generation", generation, "tokens_dropped", purged)
-	if set.Statement == nil {
+	if set.Statement == nil && !g.faults.ofKeys() {
 		g.log.Warn(noStatementKey)
 	}
 	g.readiness.Lift(needKeys)
+}
+
+// logFault says what becomes of a folder with a fault.
+func (g *gateway) logFault(report signer.Report) {
+	text := "the last good keys stay in use"
+	if lacks(report.Set.Keys, g.holder.Load().Keys) {
+		text += ", but for those that are gone"
+	}
+	if report.Set.Statement == nil {
+		text += "; without a statement key signed statements are refused"
+	}
+	g.log.Error(text, "error", report.Fault.Error(), "keys", len(report.Set.Keys.All()))
+}
+
+// ofKeys reports whether the keys folder has a fault.
+func (f *faults) ofKeys() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return errors.Join(f.keys...) != nil
 }
 
 // lacks reports whether a key of before is gone.
@@ -97,7 +123,7 @@ const noStatementKey = "keys: there is no " + signer.StatementName + ", and keys
 // keyWarnings are those of the configuration and of what was loaded.
 func (g *gateway) keyWarnings(st *state.State) []string {
 	warnings := keyWarnings(g.config)
-	if st.Keys != nil && st.Statement == nil {
+	if st.Keys != nil && st.Statement == nil && !g.faults.ofKeys() {
 		warnings = append(warnings, noStatementKey)
 	}
 	return warnings

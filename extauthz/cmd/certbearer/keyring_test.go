@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -20,10 +21,11 @@ import (
 	"github.com/certbearer/certbearer/extauthz/signer"
 	"github.com/certbearer/certbearer/extauthz/state"
 	"github.com/certbearer/certbearer/extauthz/tokens"
+	"github.com/certbearer/certbearer/policies/decision"
 )
 
 func TestAKeySetIsKeptForHalfTheTimeOfPublicationAtMost(t *testing.T) {
-	keys, err := signer.Open(t.Context(), t.TempDir(), signer.Options{Generate: true})
+	keys, err := signer.Open(t.Context(), filepath.Join(t.TempDir(), "keys"), signer.Options{Generate: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +156,87 @@ func TestHealthTellsOfKeysThatCannotBeUsed(t *testing.T) {
 	untilReported(t, g)
 	if h := healthOf(t, g); !h.Healthy || h.Generation != generation {
 		t.Errorf("mended %+v", h)
+	}
+}
+
+func TestARemovedKeyGoesOutOfUseBesideAFault(t *testing.T) {
+	var log bytes.Buffer
+	g := testGateway(t, testSite(t, "{}"), &log)
+	proof := new(int)
+	obtain := func() error {
+		st := g.holder.Load()
+		_, _, err := g.cache.Token(t.Context(), tokens.Request{
+			Issuer: "https://gateway.example", ClientID: "lab-partner", Audience: "https://api.example", Thumbprint: [32]byte{1},
+			Typ: tokens.TypAccessToken, Lifetime: time.Minute, NotAfter: time.Now().Add(time.Hour), At: time.Now(),
+		}, tokens.Basis{Proof: proof, Generation: st.Generation, Keys: st.Keys})
+		return err
+	}
+	if err := obtain(); err != nil {
+		t.Fatal(err)
+	}
+	st := g.holder.Load()
+	kid := st.Keys.All()[0].KID()
+	dir := g.config.Keys.Directory
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "a.json"), []byte("{}"), 0o600), os.Remove(filepath.Join(dir, kid+".json"))); err != nil {
+		t.Fatal(err)
+	}
+	untilReported(t, g)
+	after := g.holder.Load()
+	if _, there := after.Keys.Key(kid); there || after.Generation != st.Generation+1 || after.Statement == nil {
+		t.Errorf("in use: %v, generation %d after %d", there, after.Generation, st.Generation)
+	}
+	var denial *decision.Denial
+	if err := obtain(); !errors.As(err, &denial) || denial.Reason != decision.SigningKeyMissing {
+		t.Errorf("a token is refused with %v", err)
+	}
+	if h := healthOf(t, g); h.Healthy || len(h.Faults) != 1 || !strings.Contains(h.Faults[0], "a.json") {
+		t.Errorf("%+v", h)
+	}
+	if !strings.Contains(log.String(), "but for those that are gone") {
+		t.Errorf("the log says %s", log.String())
+	}
+	recorder := httptest.NewRecorder()
+	g.jwks().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, discovery.JWKSPath, nil))
+	if recorder.Code != http.StatusOK || strings.TrimSpace(recorder.Body.String()) != `{"keys":[]}` {
+		t.Errorf("%d %s", recorder.Code, recorder.Body)
+	}
+}
+
+func TestAFaultyStatementKeyIsToldAndNotUsed(t *testing.T) {
+	var log bytes.Buffer
+	g := testGateway(t, testSite(t, "{}"), &log)
+	log.Reset()
+	if err := os.WriteFile(filepath.Join(g.config.Keys.Directory, "statement.key"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	untilReported(t, g)
+	if st := g.holder.Load(); st.Statement != nil || len(st.Keys.All()) != 1 {
+		t.Errorf("%+v", st)
+	}
+	if h := healthOf(t, g); h.Healthy || len(h.Faults) != 1 || !strings.Contains(h.Faults[0], "statement.key: current") || len(h.Warnings) != 0 {
+		t.Errorf("%+v", h)
+	}
+	if !strings.Contains(log.String(), "signed statements are refused") || strings.Contains(log.String(), "level=WARN") || strings.Contains(log.String(), "gone") {
+		t.Errorf("the log says %s", log.String())
+	}
+}
+
+func TestTheProfileHoldsForTheKeysInTheFolder(t *testing.T) {
+	for algorithm, says := range map[signer.Algorithm]string{
+		signer.ES256: "", signer.PS256: "", signer.EdDSA: "",
+		signer.RS256: "alg: RS256 is not allowed here, want ES256, PS256 or EdDSA", signer.ES384: "alg: ES384 is not allowed here",
+	} {
+		settings := testSite(t, "{}")
+		if _, err := signer.Open(t.Context(), settings.Keys.Directory, signer.Options{Generate: true, Algorithm: algorithm}); err != nil {
+			t.Fatal(err)
+		}
+		for profile, says := range map[config.Profile]string{config.ProfileNone: "", config.ProfileFAPI2: says} {
+			settings.Profile = profile
+			_, err := signer.NewKeeper(settings.Keys.Directory, keyOptions(settings), rotation(settings)).Open(t.Context())
+			if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), ".json: "+says) {
+				t.Errorf("%s under %s: %v", algorithm, profile, err)
+			}
+		}
 	}
 }
 

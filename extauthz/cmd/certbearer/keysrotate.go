@@ -14,23 +14,28 @@ type keysRotateCommand struct {
 	configFlag
 	// Compromised is nil where the flag is absent. An empty one is an unset
 	// variable of a script, and must not become a rotation.
-	Compromised *string `name:"compromised" help:"Remove this key at once, and make no other unless none could sign." placeholder:"KID"`
+	Compromised *string `name:"compromised" help:"Remove this key at once, and make no other unless none could sign. The word statement: replace the statement key." placeholder:"KID"`
 }
 
 // Help says what stands below the flags.
 func (keysRotateCommand) Help() string {
 	return `Makes a signing key that is published now and signs after keys.publishAhead, with a
 new statement key beside it, and removes keys whose last token has expired. It does
-so whatever keys.generate says. Run it as the user that serves: a key belongs to
-who made it, and nobody else may read it.
+so whatever keys.generate says. Run it as the user that serves, who has the folder,
+or as root, who gives that user what it makes; anybody else is refused.
 
 With --compromised nothing is published first: the key is removed, and if no other
 can sign now, the one that waits takes over, or a new one. Serving processes on the
 folder follow within a second; a verifier refuses the key's tokens as soon as it
 reads the JWKS again.
 
+With --compromised=statement the statement key is replaced, and the old one no longer
+believed. Until all serving processes have read the new one, within a second, requests
+to the endpoints through Envoy may be refused.
+
   certbearer keys rotate
   certbearer keys rotate --compromised="$KID"
+  certbearer keys rotate --compromised=statement
 
 Exit codes: 0 done; 1 a key is waiting already, or there is no such key; 2 could not
 be done.`
@@ -41,6 +46,9 @@ func (k keysRotateCommand) Run(c *console) error {
 	settings, err := k.load()
 	if err != nil {
 		return err
+	}
+	if k.Compromised != nil && *k.Compromised == compromisedStatement {
+		return replaceStatement(c, settings)
 	}
 	if k.Compromised != nil {
 		return removeCompromised(c, settings, *k.Compromised)
@@ -85,6 +93,22 @@ func remover(settings *config.Config) string {
 		return "by a serving process"
 	}
 	return "by the next keys rotate: keys.generate is false"
+}
+
+// compromisedStatement stands for the statement key in the place of a KID, which
+// has 43 characters.
+const compromisedStatement = "statement"
+
+func replaceStatement(c *console, settings *config.Config) error {
+	made, err := signer.ReplaceStatement(c.ctx, settings.Keys.Directory, keyOptions(settings))
+	if errors.Is(err, signer.ErrNoStatementKey) {
+		return &exit{code: exitNo, err: err}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.stdout, "statement key %s is made and signs at once; none before it is believed\n", made.Current().ID)
+	return err
 }
 
 func removeCompromised(c *console, settings *config.Config, kid string) error {

@@ -30,7 +30,7 @@ func sourceConfig(c *config.Config) dirsource.Config {
 }
 
 func keyOptions(c *config.Config) signer.Options {
-	return signer.Options{Generate: c.Keys.Generate, Algorithm: signer.Algorithm(c.Keys.Algorithm)}
+	return signer.Options{Generate: c.Keys.Generate, Algorithm: signer.Algorithm(c.Keys.Algorithm), Allowed: allowedAlgorithms(c)}
 }
 
 // rotation keeps old keys for as long as any token may live, whatever the
