@@ -106,7 +106,7 @@ func stated(r *http.Request, _ *state.State, at time.Time) peercert.Presented {
 
 // revoke keeps a revocation and puts it in force, as a gateway does.
 func (s *site) revoke(ctx context.Context, one tokens.Revocation) error {
-	revoked, err := s.revocations.Add(ctx, one)
+	revoked, err := s.revocations.Add(ctx, one, nil)
 	if err != nil {
 		return err
 	}

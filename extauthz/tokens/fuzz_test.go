@@ -102,7 +102,7 @@ func FuzzRevocations(f *testing.F) {
 			}
 			return
 		}
-		added, err := store.Add(t.Context(), revocationOf("added"))
+		added, err := store.Add(t.Context(), revocationOf("added"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

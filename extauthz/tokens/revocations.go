@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -42,7 +43,8 @@ type Revocations struct {
 	path string
 	// MaxRevocations and MaxRevocationsPerClient, but for tests.
 	most, mostOfOne int
-	mu              sync.Mutex // among the goroutines of this process; the lock file is among processes
+	mu              sync.Mutex  // among the goroutines of this process; the lock file is among processes
+	seen            atomic.Bool // there was a file: one that is gone was lost
 }
 
 // OpenRevocations makes the folder, if it is not there, and returns the file. It
@@ -55,8 +57,9 @@ func OpenRevocations(path string) (*Revocations, error) {
 }
 
 // Add keeps a revocation. When it returns nil the line is on the disk. It returns
-// what is revoked now.
-func (r *Revocations) Add(ctx context.Context, one Revocation) (*Revoked, error) {
+// what is revoked now. Whatever else the caller knows to be revoked, and the file
+// has lost, is written again with it.
+func (r *Revocations) Add(ctx context.Context, one Revocation, known *Revoked) (*Revoked, error) {
 	unlock, err := r.lock(ctx)
 	if err != nil {
 		return nil, err
@@ -66,18 +69,22 @@ func (r *Revocations) Add(ctx context.Context, one Revocation) (*Revoked, error)
 	if err != nil {
 		return nil, err
 	}
-	all, lines, err := parseRevocations(content, one.At)
+	all, lines, err := r.parse(content, one.At)
 	if err != nil {
 		return nil, err
 	}
-	if _, known := all.byID[one.ID]; known {
+	kept := all.Len()
+	all = all.With(known, one.At)
+	lost := all.Len() > kept
+	if !all.Has(one.ID) {
+		if all.Len() >= r.most || all.ofClient(one.ClientID) >= r.mostOfOne {
+			return nil, ErrTooManyRevocations
+		}
+		all.byID[one.ID] = one
+	} else if !lost {
 		return all, nil
 	}
-	if all.Len() >= r.most || all.ofClient(one.ClientID) >= r.mostOfOne {
-		return nil, ErrTooManyRevocations
-	}
-	all.byID[one.ID] = one
-	if lines-all.Len() > compactFrom+all.Len() {
+	if lost || lines-all.Len() > compactFrom+all.Len() {
 		return all, r.rewrite(all)
 	}
 	return all, r.append(one, content)
@@ -89,7 +96,7 @@ func (r *Revocations) Load(at time.Time) (*Revoked, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, _, err := parseRevocations(content, at)
+	all, _, err := r.parse(content, at)
 	return all, err
 }
 
@@ -121,7 +128,7 @@ type look struct {
 
 func (l *look) again(r *Revocations, at time.Time) (all *Revoked, err error, news bool) {
 	now, err := os.Stat(r.path)
-	if errors.Is(err, fs.ErrNotExist) && l.file == nil || l.fault == "" && sameFile(l.file, now) {
+	if errors.Is(err, fs.ErrNotExist) && !r.seen.Load() || l.fault == "" && sameFile(l.file, now) {
 		return nil, nil, false
 	}
 	if err != nil {
@@ -163,6 +170,7 @@ func (r *Revocations) content() ([]byte, error) {
 		return nil, fmt.Errorf("revocations: %w", err)
 	}
 	defer func() { _ = file.Close() }()
+	r.seen.Store(true)
 	content, err := io.ReadAll(io.LimitReader(file, maxRevocationBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("revocations: %w", err)
@@ -192,6 +200,7 @@ func (r *Revocations) append(one Revocation, content []byte) error {
 		_, err = file.Write(append(line, '\n'))
 	}
 	err = errors.Join(err, file.Sync(), file.Close())
+	r.seen.Store(true)
 	if err == nil && len(content) == 0 {
 		err = r.syncFolder() // the file may be a new one
 	}
@@ -238,11 +247,11 @@ func (r *Revocations) rewrite(all *Revoked) error {
 	return nil
 }
 
-// parseRevocations reads the lines and counts them. A line that is no revocation
+// parse reads the lines and counts them. A line that is no revocation
 // is an error that names it: it may be one that somebody counts on. Only a last
 // line without its end is passed over, for whoever wrote it was never told that
 // it is kept.
-func parseRevocations(content []byte, at time.Time) (all *Revoked, lines int, err error) {
+func (r *Revocations) parse(content []byte, at time.Time) (all *Revoked, lines int, err error) {
 	all = NewRevoked()
 	for line := range bytes.Lines(content[:wholeLines(content)]) {
 		lines++
@@ -252,7 +261,7 @@ func parseRevocations(content []byte, at time.Time) (all *Revoked, lines int, er
 		}
 		var one Revocation
 		if json.Unmarshal(text, &one) != nil || one.ID == "" || len(one.ID) > maxID || one.Expires.IsZero() {
-			return nil, 0, fmt.Errorf("revocations: line %d is no revocation", lines)
+			return nil, 0, fmt.Errorf("revocations: %s: line %d is no revocation", r.path, lines)
 		}
 		if at.Before(one.forgottenAt()) {
 			all.byID[one.ID] = one

@@ -33,7 +33,7 @@ func add(t testing.TB, store *tokens.Revocations, all ...tokens.Revocation) *tok
 	var revoked *tokens.Revoked
 	for _, one := range all {
 		var err error
-		if revoked, err = store.Add(t.Context(), one); err != nil {
+		if revoked, err = store.Add(t.Context(), one, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -157,7 +157,7 @@ func TestAWholeLineThatIsNoRevocationIsAnError(t *testing.T) {
 			if _, err := store.Load(now); err == nil || !strings.Contains(err.Error(), "line 2") {
 				t.Errorf("Load: %v", err)
 			}
-			if _, err := store.Add(t.Context(), revocationOf("new")); err == nil {
+			if _, err := store.Add(t.Context(), revocationOf("new"), nil); err == nil {
 				t.Error("Add takes one more")
 			}
 			if content, err := os.ReadFile(path); err != nil || string(content) != good+bad {
@@ -216,7 +216,7 @@ func TestTheNumberOfRevocationsIsBounded(t *testing.T) {
 	write(t, path, content.String())
 	store := openRevocations(t, path)
 	store.Bound(most, most)
-	if _, err := store.Add(t.Context(), revocationOf("new")); !errors.Is(err, tokens.ErrTooManyRevocations) {
+	if _, err := store.Add(t.Context(), revocationOf("new"), nil); !errors.Is(err, tokens.ErrTooManyRevocations) {
 		t.Errorf("one more: %v", err)
 	}
 	if got := add(t, store, revocationOf("3")); got.Len() != most {
@@ -233,7 +233,7 @@ func TestOneClientCannotUseUpTheRoomOfOthers(t *testing.T) {
 	store := openRevocations(t, filepath.Join(t.TempDir(), "revoked.jsonl"))
 	store.Bound(10, 2)
 	add(t, store, revocationOf("1"), revocationOf("2"))
-	if _, err := store.Add(t.Context(), revocationOf("3")); !errors.Is(err, tokens.ErrTooManyRevocations) {
+	if _, err := store.Add(t.Context(), revocationOf("3"), nil); !errors.Is(err, tokens.ErrTooManyRevocations) {
 		t.Errorf("one more of the same client: %v", err)
 	}
 	other := revocationOf("4")
@@ -281,7 +281,7 @@ func TestManyMayRevokeAtOnce(t *testing.T) {
 		group.Go(func() {
 			for i := range each {
 				id := fmt.Sprintf("%d-%d", n, i)
-				revoked, err := store.Add(t.Context(), revocationOf(id))
+				revoked, err := store.Add(t.Context(), revocationOf(id), nil)
 				if err != nil || !revoked.Has(id) {
 					t.Errorf("%s: %v", id, err)
 				}
@@ -301,7 +301,7 @@ func TestWhoIsToldOfAFailureIsNotTold(t *testing.T) {
 	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Add(t.Context(), revocationOf("a")); err == nil {
+	if _, err := store.Add(t.Context(), revocationOf("a"), nil); err == nil {
 		t.Error("a folder keeps a revocation")
 	}
 	write(t, filepath.Join(dir, "file"), "")
@@ -310,7 +310,7 @@ func TestWhoIsToldOfAFailureIsNotTold(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := openRevocations(t, filepath.Join(dir, "other.jsonl")).Add(ended, revocationOf("a")); err == nil {
+	if _, err := openRevocations(t, filepath.Join(dir, "other.jsonl")).Add(ended, revocationOf("a"), nil); err == nil {
 		t.Error("a request that is over keeps a revocation")
 	}
 }
@@ -381,6 +381,49 @@ func TestWhatWasRevokedBeforeTheWatchBeganIsPublished(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "revoked.jsonl")
 	write(t, path, line("a", time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)))
 	watch(t, path, func(t *testing.T, next func() []publication) { wantPublished(t, next(), "a") })
+}
+
+func TestAFileThatIsLostBeforeTheFirstLookIsPublishedAsAFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "revoked.jsonl")
+		store := openRevocations(t, path)
+		add(t, store, current("a"))
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		faults := make(chan error, 10)
+		go store.Run(t.Context(), func(_ *tokens.Revoked, err error) { faults <- err })
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(faults) != 1 || <-faults == nil {
+			t.Errorf("a lost file was not published as one fault")
+		}
+	})
+}
+
+func TestWhatTheFileHasLostIsWrittenAgainWithTheNextRevocation(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "revoked.jsonl")
+	store := openRevocations(t, path)
+	known := add(t, store, revocationOf("a"), revocationOf("b"))
+	for sentence, content := range map[string]string{
+		"a file that is empty":            "",
+		"a file that is an older version": line("a", now.Add(time.Hour)),
+		"a file that has another's too":   line("c", now.Add(time.Hour)),
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			for _, added := range []string{"new", "a"} {
+				write(t, path, content)
+				all, err := store.Add(t.Context(), revocationOf(added), known)
+				if err != nil {
+					t.Fatal(err)
+				}
+				after := load(t, openRevocations(t, path), now)
+				if !after.Has("a") || !after.Has("b") || !after.Has(added) || !after.Equal(all) || after.Has("c") != strings.Contains(content, `"c"`) {
+					t.Errorf("after adding %s the file has %d, Add returned %d", added, after.Len(), all.Len())
+				}
+			}
+		})
+	}
 }
 
 func TestAFaultIsPublishedOnceAndMended(t *testing.T) {

@@ -227,7 +227,7 @@ func (g *gateway) loadRevocations() error {
 // revoke keeps a revocation on the disk and puts it in force here. Other processes
 // on the same file see it within a second.
 func (g *gateway) revoke(ctx context.Context, one tokens.Revocation) error {
-	revoked, err := g.revocations.Add(ctx, one)
+	revoked, err := g.revocations.Add(ctx, one, g.holder.Load().Revoked)
 	if err != nil {
 		g.log.Error("a revocation could not be kept", "error", err.Error())
 		return err
