@@ -27,7 +27,7 @@ type Explanation struct {
 type Explainer struct{ server Server }
 
 // NewExplainer returns an Explainer. Of the Config it uses Routes,
-// Authenticator and DefaultAudience.
+// Authenticator, DefaultAudience and what is said of endpoints.
 func NewExplainer(config Config) *Explainer { return &Explainer{Server{config: config}} }
 
 // Explain decides and fills the trace. clientID, if it is not empty, names the
@@ -35,8 +35,9 @@ func NewExplainer(config Config) *Explainer { return &Explainer{Server{config: c
 // with a route for another client it is a ClientConflict.
 func (e *Explainer) Explain(ctx context.Context, st *state.State, request *wire.Request, clientID string, t *decision.Trace) Explanation {
 	v := e.server.judge(ctx, st, request, clientID, t)
-	explanation := Explanation{Reason: v.reason, Err: v.err, Route: v.route, Identity: v.identity}
+	explanation := Explanation{Reason: v.reason, Route: v.route, Identity: v.identity}
 	if !v.reason.Allows() {
+		explanation.Err = v.err
 		a, _ := oauthanswer.Of(v.reason)
 		explanation.Status, explanation.OAuthError = a.Status, a.Error
 	}

@@ -161,7 +161,7 @@ func (w *world) revokeElsewhere(t *testing.T, token string) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	if _, err := file.Add(t.Context(), tokens.Revocation{ID: id, ClientID: "lab", Expires: now.Add(time.Hour), At: now}); err != nil {
+	if _, err := file.Add(t.Context(), tokens.Revocation{ID: id, ClientID: "lab", Expires: now.Add(time.Hour), At: now}, nil); err != nil {
 		t.Fatal(err)
 	}
 }

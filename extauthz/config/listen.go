@@ -154,6 +154,8 @@ func checkPublic(m, top *mapping, envoy Envoy, config *Config) {
 	case envoy.PublicListen == "":
 	case config.MTLSOrigin == "" && !top.has("mtlsOrigin"):
 		m.fail("publicListen", "needs mtlsOrigin: the origin under which clients reach the listener that asks for certificates")
+	case config.MTLSOrigin != "" && canonical(config.MTLSOrigin) == canonical(Origin(config.Issuer)):
+		m.fail("publicListen", "needs an mtlsOrigin that is not the issuer's: there Envoy asks for certificates, here it does not")
 	case config.Listen.HTTP == "" && !m.doc.hasFault("listen"):
 		m.fail("publicListen", "needs metadata and keys to serve; set listen.http")
 	case envoy.PublicListen == envoy.Listen && !strings.HasSuffix(envoy.Listen, ":0"):

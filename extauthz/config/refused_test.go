@@ -186,6 +186,7 @@ func TestValuesAreRefused(t *testing.T) {
 		"a profile and shared CAs":             {more("profile: fapi2\nclients: {sharedAnchors: allow}"), "4: profile: fapi2: clients.sharedAnchors: want refuse: clients are told apart by their subject"},
 		"a profile and foreign tokens":         {more("profile: fapi2\nroutes: [{name: a, inboundAuthorization: pass}]"), "4: profile: fapi2: route a: inboundAuthorization: want verify, reject or replace: only bound tokens pass"},
 		"a public listener and no origin":      {instead("{grpc", "{http: \"unix:/h\", grpc") + "envoy: {publicListen: \"127.0.0.1:8444\"}\n", "4: envoy.publicListen: needs mtlsOrigin: the origin under which clients reach the listener that asks for certificates"},
+		"a public listener at the mTLS origin": {instead("{grpc", "{http: \"unix:/h\", grpc") + "mtlsOrigin: " + issuer + ":443\nenvoy: {publicListen: \"127.0.0.1:8444\"}\n", "5: envoy.publicListen: needs an mtlsOrigin that is not the issuer's: there Envoy asks for certificates, here it does not"},
 		"a public listener of nothing":         {more("mtlsOrigin: https://m.example\nenvoy: {publicListen: \"127.0.0.1:8444\"}"), "5: envoy.publicListen: needs metadata and keys to serve; set listen.http"},
 		"a TLS listener without a key":         {instead("{grpc", "{tls: {address: \"127.0.0.1:1\", certificate: a}, grpc"), "3: listen.tls.key: required"},
 		"a profile and another algorithm":      {more("profile: fapi2\nkeys: {algorithm: RS256}"), "4: profile: fapi2: keys.algorithm: want ES256, PS256 or EdDSA"},

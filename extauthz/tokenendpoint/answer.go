@@ -2,6 +2,7 @@ package tokenendpoint
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -35,6 +36,9 @@ func write(w http.ResponseWriter, status int, body result) {
 // a client that is unknown and for a certificate that is wrong.
 func (x *exchange) refuse(w http.ResponseWriter, err error) {
 	answer, _ := oauthanswer.Of(decision.ReasonOf(err))
+	if text := faultyParameter(err); text != "" {
+		answer.Description = text
+	}
 	switch answer.Status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", challenge(x.scheme))
@@ -44,6 +48,16 @@ func (x *exchange) refuse(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", oauthanswer.RetryAfter)
 	}
 	write(w, answer.Status, json.RawMessage(answer.Body()))
+}
+
+// faultyParameter says which parameter is at fault, and how, "" if none is. It has
+// our own words alone, nothing of what was sent.
+func faultyParameter(err error) string {
+	var denial *decision.Denial
+	if !errors.As(err, &denial) || denial.Reason != decision.ParameterInvalid || denial.Cause == nil {
+		return ""
+	}
+	return denial.Field + " " + denial.Cause.Error()
 }
 
 // challenge is for the scheme that the client has used (RFC 6749 section 5.2).

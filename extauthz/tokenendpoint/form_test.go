@@ -99,6 +99,28 @@ func TestWhatARequestHasToLookLike(t *testing.T) {
 	}
 }
 
+func TestARefusedFormSaysWhichParameterItIs(t *testing.T) {
+	leaf := selfSigned(t, testca.Template{CommonName: "lab"})
+	s := newSite(t, nil)
+	s.pin(t, "lab-partner", leaf, nil)
+	for body, want := range map[string]string{
+		"client_id=lab-partner":                     "grant_type is missing",
+		"grant_type=client_credentials":             "client_id is missing",
+		"client_id=a&client_id=b":                   "client_id stands 2 times",
+		"%22%5C%0A=a&%22%5C%0A=b":                   "a parameter stands 2 times",
+		"grant_type=%zz":                            "body is not form-urlencoded",
+		"grant_type=x&client_id=lab-partner&zz=top": "the grant type is client_credentials",
+	} {
+		got := serve(t, s, asked(t, leaf, tokenendpoint.TokenPath, body))
+		if got.status != http.StatusBadRequest || got.JSON["error_description"] != want {
+			t.Errorf("%s: %d %s", body, got.status, got.body)
+		}
+	}
+	if got := serve(t, s, asked(t, leaf, tokenendpoint.RevokePath, "client_id=lab-partner")); got.JSON["error_description"] != "token is missing" {
+		t.Errorf("revocation: %s", got.body)
+	}
+}
+
 func TestOtherPathsAreNotThere(t *testing.T) {
 	s := newSite(t, nil)
 	for _, path := range []string{"/", "/oauth2", "/oauth2/token/", "/oauth2/token/x", "/oauth2/authorize", "/OAUTH2/token"} {

@@ -142,11 +142,11 @@ func (g *gateway) listenTLS(ctx context.Context, handler http.Handler) error {
 		Handler: handler,
 		TLS:     &listener.TLS{Certificate: settings.Certificate, Key: settings.Key},
 		Limits:  listener.HTTPLimits{IdleTimeout: directIdle},
-		Events:  g.events("listen.tls", func(err error) error { return inSetting("listen.tls", "listener", err) }),
+		Events:  g.events("listen.tls", inDirect),
 		Log:     g.log,
 	})
 	if err != nil {
-		return inSetting("listen.tls", "listener", err)
+		return inDirect(err)
 	}
 	g.direct = server
 	g.servers = append(g.servers, server)

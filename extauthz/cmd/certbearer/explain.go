@@ -11,6 +11,7 @@ import (
 	"github.com/certbearer/certbearer/extauthz"
 	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/extauthz/state"
+	"github.com/certbearer/certbearer/extauthz/tokenendpoint"
 	"github.com/certbearer/certbearer/extauthz/wire"
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/decision"
@@ -105,6 +106,9 @@ func newExplainer(settings *config.Config) (*extauthz.Explainer, error) {
 		Routes:          chosen,
 		Authenticator:   reader,
 		DefaultAudience: settings.Audience,
+		EndpointOrigin:  config.Origin(settings.Issuer),
+		EndpointPaths:   tokenendpoint.Paths(),
+		EndpointHosts:   endpointHosts(settings),
 	}), nil
 }
 

@@ -114,6 +114,8 @@ func (e *explanation) outcome() string {
 	switch {
 	case !e.Allowed:
 		return fmt.Sprintf("%d %s", e.Status, e.Error)
+	case e.Reason == decision.AllowedEndpoint:
+		return "the endpoint's answer; the request carries what the connection proved"
 	case e.Token == nil:
 		return "the upstream's answer; the request carries no token"
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -205,8 +204,8 @@ func (g *gateway) run(ctx context.Context) error {
 	for _, warning := range keyWarnings(g.config) {
 		g.log.Warn(warning)
 	}
-	if unreachableEndpoints(g.config) {
-		g.log.Warn("routes: none has access: endpoint, so the endpoints that metadata names are reached by listen.tls or not at all")
+	for _, warning := range endpointWarnings(g.config) {
+		g.log.Warn(warning)
 	}
 	if hops := g.config.Certificate.Hops; hops > 1 {
 		g.log.Warn("certificate.hops: whoever can reach the calling proxy, and is not the proxy in front of it, can name any client's certificate", "hops", hops)
@@ -236,11 +235,6 @@ func (g *gateway) run(ctx context.Context) error {
 	}
 	g.log.Info("stopped")
 	return errors.Join(err, g.closeAudit())
-}
-
-// unreachableEndpoints reports metadata about endpoints to which no route leads.
-func unreachableEndpoints(c *config.Config) bool {
-	return c.Listen.HTTP != "" && !slices.ContainsFunc(c.Routes, func(r config.Route) bool { return r.Access == config.AccessEndpoint })
 }
 
 // drainDelay is for callers that look at our readiness. Where Envoy finds us by

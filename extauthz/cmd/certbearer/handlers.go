@@ -76,7 +76,7 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 func (g *gateway) currentFaults() []error {
 	all := []error{inCallers(g.evidence.Fault()), inSetting("audit.to", "audit", g.recorder.Fault())}
 	if g.direct != nil {
-		all = append(all, inSetting("listen.tls", "listener", g.direct.Fault()))
+		all = append(all, inDirect(g.direct.Fault()))
 	}
 	return all
 }

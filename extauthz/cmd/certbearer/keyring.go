@@ -25,6 +25,9 @@ func (g *gateway) openKeys(ctx context.Context) error {
 		// Whoever did not expect it has mistyped the folder, or lost what was in it.
 		g.log.Warn("the keys folder had no signing key, and one was made", "directory", g.config.Keys.Directory, "kid", set.Keys.All()[0].KID())
 	}
+	if errors.Is(err, signer.ErrNoKeys) {
+		err = fmt.Errorf("%w; certbearer keys rotate makes one, and so does serve itself unless keys.generate is false", err)
+	}
 	return inKeysFolder(err)
 }
 

@@ -114,10 +114,17 @@ func inSetting(key, name string, err error) error {
 }
 
 // inCallers names the key of what listen.grpc cannot be opened with.
-func inCallers(err error) error {
+func inCallers(err error) error { return inPart("callers", "listen.grpc", err) }
+
+// inDirect does so for listen.tls.
+func inDirect(err error) error { return inPart("listen.tls", "listen.tls", err) }
+
+// inPart names the file that is at fault by its key below parts, and the listener
+// by its own where none is.
+func inPart(parts, own string, err error) error {
 	var part *listener.PartError
 	if errors.As(err, &part) {
-		return inSetting("callers."+part.Part, "mtls", part.Err)
+		return inSetting(parts+"."+part.Part, "mtls", part.Err)
 	}
-	return inSetting("listen.grpc", "listener", err)
+	return inSetting(own, "listener", err)
 }
