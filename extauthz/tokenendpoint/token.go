@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/certbearer/certbearer/extauthz/signer"
 	"github.com/certbearer/certbearer/extauthz/tokens"
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/decision"
@@ -58,11 +57,7 @@ func (x *exchange) giveToken() (result, error) {
 }
 
 func (x *exchange) mint(audience string, scope []string) (tokens.Token, error) {
-	key, err := x.state.Keys.Signing(x.at)
-	if err != nil {
-		return tokens.Token{}, signingDenial(err)
-	}
-	return tokens.Mint(x.ctx, key, tokens.Request{
+	token, _, err := tokens.MintWith(x.ctx, x.state.Keys, tokens.Request{
 		Issuer:     x.server.config.Issuer,
 		ClientID:   x.identity.Client.ID(),
 		Audience:   audience,
@@ -75,13 +70,7 @@ func (x *exchange) mint(audience string, scope []string) (tokens.Token, error) {
 		NotAfter:   x.identity.Accepted.Until,
 		At:         x.at,
 	})
-}
-
-func signingDenial(err error) error {
-	if err == signer.ErrNoSigningKey {
-		return decision.Deny(decision.SigningKeyMissing, "token", err)
-	}
-	return err
+	return token, err
 }
 
 // audience is the one resource that the token is for (RFC 8707 section 2): a token

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -58,6 +59,21 @@ func Mint(ctx context.Context, key signer.Key, request Request) (Token, error) {
 	}
 	token.Value = conceal(input + "." + base64.RawURLEncoding.EncodeToString(signature))
 	return token, nil
+}
+
+// MintWith makes a token as Mint does, with the key of the set that signs at
+// request.At, and returns that key's name. Where none does it is denied as
+// [decision.SigningKeyMissing].
+func MintWith(ctx context.Context, keys *signer.Keys, request Request) (token Token, kid string, err error) {
+	key, err := keys.Signing(request.At)
+	if errors.Is(err, signer.ErrNoSigningKey) {
+		return Token{}, "", decision.Deny(decision.SigningKeyMissing, "token", err)
+	}
+	if err != nil {
+		return Token{}, "", err
+	}
+	token, err = Mint(ctx, key, request)
+	return token, key.KID(), err
 }
 
 // plan sets everything of a token but its value.

@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/certbearer/certbearer/extauthz/signer"
 	"github.com/certbearer/certbearer/policies/decision"
 )
 
@@ -98,19 +97,12 @@ func (c *Cache) fly(ctx context.Context, flight string, s *shard, key string, re
 func (s *shard) mint(ctx context.Context, key string, request Request, basis Basis) (*entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, mintTimeout)
 	defer cancel()
-	signing, err := basis.Keys.Signing(request.At)
-	if errors.Is(err, signer.ErrNoSigningKey) {
-		return nil, decision.Deny(decision.SigningKeyMissing, "token", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	token, err := Mint(ctx, signing, request)
+	token, kid, err := MintWith(ctx, basis.Keys, request)
 	if err != nil {
 		return nil, err
 	}
 	s.mints.Add(1)
-	e := &entry{key: key, clientID: request.ClientID, token: token, kid: signing.KID(), proof: basis.Proof}
+	e := &entry{key: key, clientID: request.ClientID, token: token, kid: kid, proof: basis.Proof}
 	e.generation.Store(basis.Generation)
 	s.put(e)
 	return e, nil
