@@ -33,7 +33,8 @@ func readRoutes(m *mapping, global *Config) []Route {
 
 type endpoint struct{ name, path string }
 
-// endpoints are our own, where a proxy leads to them.
+// endpoints are our own, where a proxy leads to them. They hand out tokens, or
+// take them.
 func endpoints() []endpoint {
 	return []endpoint{
 		{"token_endpoint", "/oauth2/token"},

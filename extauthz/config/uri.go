@@ -119,15 +119,12 @@ func isCleanPath(text string) bool {
 	return text == "" || text == "/" || path.Clean(text) == strings.TrimSuffix(text, "/")
 }
 
-// tokenEndpoints are the paths, below the issuer or its origin, that accept our own tokens or
-// hand them out. A token for one of them would be a token against ourselves.
-var tokenEndpoints = [...]string{"", "/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"}
-
-// isOurselves reports whether the audience names the issuer or one of its
-// endpoints, in whatever spelling. Both have been accepted before.
+// isOurselves reports whether the audience names the issuer, its origin or one of
+// our endpoints at either, in whatever spelling: a token for one of them would be a
+// token against ourselves. Both have been accepted before.
 func isOurselves(audience, issuer string) bool {
-	for _, endpoint := range tokenEndpoints {
-		if canonical(audience) == canonical(issuer)+endpoint || canonical(audience) == canonical(Origin(issuer)+endpoint) {
+	for _, e := range append(endpoints(), endpoint{path: ""}) {
+		if canonical(audience) == canonical(issuer)+e.path || canonical(audience) == canonical(Origin(issuer)+e.path) {
 			return true
 		}
 	}
