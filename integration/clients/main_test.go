@@ -2,15 +2,14 @@ package clients_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/certbearer/certbearer/envoy/envoytest"
 	"github.com/certbearer/certbearer/envoy/run"
 )
 
@@ -40,24 +39,10 @@ func runAll(m *testing.M) int {
 	return m.Run()
 }
 
-// findEnvoy looks for Envoy once: it may have to be fetched.
-var findEnvoy = sync.OnceValues(func() (run.Binary, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	return run.Find(ctx, run.Options{Progress: os.Stderr})
-})
-
 // realEnvoy returns Envoy, or leaves the test out where none is wanted.
 func realEnvoy(t *testing.T) run.Binary {
 	t.Helper()
-	binary, err := findEnvoy()
-	if errors.Is(err, run.ErrNone) {
-		leaveOut(t, "CERTBEARER_ENVOY=none: "+t.Name()+" needs a real Envoy and is left out")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return binary
+	return envoytest.Binary(t)
 }
 
 // leaveOut skips a test, but not in CI: nothing is left out there.
