@@ -17,7 +17,7 @@ type Binary struct {
 	Path string
 }
 
-// Envoy 1.39 is the first with suppress_client_ca_list.
+// What certbearer renders by default has fields that came with Envoy 1.39.
 const (
 	minMajor = 1
 	minMinor = 39
@@ -55,11 +55,22 @@ func (b Binary) Validate(ctx context.Context, configPath string) error {
 	return nil
 }
 
-func (b Binary) newEnough(ctx context.Context) error {
+// willDo says why this Envoy is not the wanted one: the exact version, or where
+// none is wanted, one that is new enough.
+func (b Binary) willDo(ctx context.Context, wanted string) error {
 	version, err := b.Version(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case wanted == "":
+		return newEnough(version)
+	case version != wanted:
+		return fmt.Errorf("it is Envoy %s, and %w: %s", version, ErrOther, wanted)
 	}
+	return nil
+}
+
+func newEnough(version string) error {
 	parts := strings.SplitN(version, ".", 3)
 	major, err := strconv.Atoi(parts[0])
 	if err != nil {

