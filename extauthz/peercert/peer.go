@@ -15,7 +15,7 @@ func (r *Reader) fromPeer(p Presented, t *decision.Trace) (Evidence, error) {
 		return Evidence{}, decision.Denyf(decision.CertificateMissing, peerField, "absent")
 	}
 	values := p.header(xfccHeader)
-	if err := withinSize(p, values); err != nil {
+	if err := withinSize(p.PeerCertificate, xfccHeader, values); err != nil {
 		return Evidence{}, err
 	}
 	var certificates pool

@@ -20,7 +20,8 @@ import "crypto/x509"
 // The limits of one request's evidence.
 const (
 	// MaxBytes bounds source.certificate and all values of
-	// x-forwarded-client-cert together, as they arrive (still encoded).
+	// x-forwarded-client-cert together, or all of another header, as they
+	// arrive (still encoded).
 	MaxBytes = 64 << 10
 	// MaxCertificates bounds the different certificates of one request, and
 	// the blocks of one chain; the leaf counts.

@@ -67,11 +67,12 @@ func boundNames(c *x509.Certificate) error {
 }
 
 // intermediates parses what follows the leaf in a chain. Clients repeat
-// certificates, the leaf too; each is kept once.
+// certificates, the leaf too; each is kept once. where is the place of what
+// stands before the first of them.
 func (p *pool) intermediates(leaf *x509.Certificate, rest [][]byte, where field) ([]*x509.Certificate, error) {
 	var kept []*x509.Certificate
-	for i, der := range rest {
-		where.certificate = i + 2
+	for _, der := range rest {
+		where.certificate++
 		certificate, err := p.parse(der, where)
 		if err != nil {
 			return nil, err

@@ -13,7 +13,7 @@ func (r *Reader) fromXFCC(p Presented, t *decision.Trace) (Evidence, error) {
 	if len(values) == 0 {
 		return Evidence{}, decision.Denyf(decision.CertificateMissing, xfccHeader, "absent")
 	}
-	if err := withinSize(p, values); err != nil {
+	if err := withinSize(p.PeerCertificate, xfccHeader, values); err != nil {
 		return Evidence{}, err
 	}
 	var certificates pool
@@ -38,5 +38,7 @@ func (e *element) intermediates(leaf *x509.Certificate, certificates *pool) ([]*
 	if err != nil {
 		return nil, err
 	}
-	return certificates.intermediates(leaf, rest, e.at(keyChain))
+	where := e.at(keyChain)
+	where.certificate = 1
+	return certificates.intermediates(leaf, rest, where)
 }

@@ -1,0 +1,90 @@
+package peercert
+
+import (
+	"errors"
+
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+// Headers returns the lower-case names of the request headers that the Reader
+// looks at. What a caller sends under them has to be taken off or replaced by
+// the proxy, and must reach no upstream.
+func (r *Reader) Headers() []string {
+	switch {
+	case r.from == Peer, r.from == XFCC:
+		return []string{xfccHeader}
+	case r.from == Statement:
+		return []string{StatementHeader}
+	case r.from == Header && r.format == FormatRFC9440:
+		return []string{r.header, chainHeader(r.header)}
+	case r.from == Header:
+		return []string{r.header}
+	}
+	return nil
+}
+
+// fromHeader takes what the proxy wrote into the one header of its own.
+func (r *Reader) fromHeader(p Presented) (Evidence, error) {
+	values, chain := p.header(r.header), []string(nil)
+	if r.format == FormatRFC9440 {
+		chain = p.header(chainHeader(r.header))
+	}
+	if err := withinSize(nil, r.header, append(values[:len(values):len(values)], chain...)); err != nil {
+		return Evidence{}, err
+	}
+	if len(values) > 1 {
+		return Evidence{}, decision.Denyf(decision.CertificateMalformed, r.header, "%d values: exactly one is read", len(values))
+	}
+	if len(values) == 0 || values[0] == r.format.none() {
+		return Evidence{}, missing(r.header, chain)
+	}
+	for _, value := range append(values, chain...) {
+		if hasControl(value) {
+			return Evidence{}, decision.Denyf(decision.CertificateMalformed, r.header, "a control character")
+		}
+	}
+	switch r.format {
+	case FormatALB:
+		return fromPEM(values[0], MaxCertificates, r.header)
+	case FormatALBLeaf, FormatNginx:
+		return fromPEM(values[0], 1, r.header)
+	case FormatRFC9440:
+		return fromStructured(values[0], chain, r.header)
+	case FormatApache:
+		return fromFolded(values[0], r.header)
+	case FormatHAProxy:
+		return fromBase64(values, r.header)
+	case FormatTraefik:
+		return fromCommas(values[0], r.header)
+	}
+	return Evidence{}, decision.Denyf(decision.InternalError, r.header, "no format is configured")
+}
+
+// missing is the denial where the proxy says that the client sent nothing.
+func missing(name string, chain []string) error {
+	if len(chain) > 0 {
+		return decision.Denyf(decision.CertificateMissing, name, "absent beside %s", chainHeader(name))
+	}
+	return decision.Denyf(decision.CertificateMissing, name, "absent")
+}
+
+// none is how the proxy of the format says that there is no certificate, where
+// it sends the header all the same.
+func (f Format) none() string {
+	if f == FormatApache {
+		return "(null)"
+	}
+	return ""
+}
+
+// fromPEM reads URL-encoded PEM of 1 to most certificates, the leaf first.
+func fromPEM(encoded string, most int, header string) (Evidence, error) {
+	ders, err := readBlocks(encoded, most)
+	if errors.Is(err, errTooManyBlocks) && most == MaxCertificates {
+		return Evidence{}, decision.Deny(decision.EvidenceTooManyCertificates, header, err)
+	}
+	if err != nil {
+		return Evidence{}, decision.Deny(decision.CertificateMalformed, header, err)
+	}
+	return evidenceOf(ders, field{in: header})
+}
