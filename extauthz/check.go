@@ -103,27 +103,37 @@ type verdict struct {
 	// statement is what an endpoint of ours is told, "" for nothing.
 	statement string
 	state     *state.State
+	// by reads the evidence of the caller who asks.
+	by *authn.Authenticator
 }
 
 // Check implements authv3.AuthorizationServer. It never returns an error: to
 // Envoy an error is a failure of ours, which an operator may have let through.
-func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (out *authv3.CheckResponse, err error) {
+func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+	response := s.Decide(ctx, s.config.Authenticator, func() (wire.Request, error) { return wire.FromCheck(in) })
+	return response.CheckResponse(), nil
+}
+
+// Decide takes one request through all steps and leaves its record. The
+// authenticator is that of the proven caller who asks. read makes the request of
+// what the caller sent; its error, a Denial, refuses. Whatever panics refuses too.
+func (s *Server) Decide(ctx context.Context, by *authn.Authenticator, read func() (wire.Request, error)) (response wire.Response) {
 	began := time.Now()
 	var request wire.Request
 	defer func() {
 		if value := recover(); value != nil {
-			out = s.panicked(&request, value, began).CheckResponse()
+			response = s.panicked(&request, value, began)
 		}
 	}()
-	request, err = wire.FromCheck(in)
+	request, err := read()
 	request.At = began
 	room := s.enter()
 	if room {
 		defer s.leave()
 	}
-	v := s.admit(ctx, &request, room, err)
+	v := s.admit(ctx, by, &request, room, err)
 	s.record(&request, &v, time.Since(began))
-	return s.answer(&request, &v).CheckResponse(), nil
+	return s.answer(&request, &v)
 }
 
 // enter takes a place among the checks in progress, which is kept until the
@@ -140,7 +150,7 @@ func (s *Server) enter() bool {
 func (s *Server) leave() { <-s.inFlight }
 
 // admit decides, if there is room to.
-func (s *Server) admit(ctx context.Context, request *wire.Request, room bool, malformed error) verdict {
+func (s *Server) admit(ctx context.Context, by *authn.Authenticator, request *wire.Request, room bool, malformed error) verdict {
 	st := s.config.State.Load()
 	switch {
 	case malformed != nil:
@@ -148,13 +158,13 @@ func (s *Server) admit(ctx context.Context, request *wire.Request, room bool, ma
 	case !room:
 		return verdict{state: st}.refuse(decision.Denyf(decision.Overloaded, "", "%d checks are being decided", cap(s.inFlight)))
 	}
-	return s.decide(ctx, st, request)
+	return s.decide(ctx, verdict{state: st, by: by}, request)
 }
 
 // decide judges the request and, where a certificate was accepted, gets its
 // token.
-func (s *Server) decide(ctx context.Context, st *state.State, request *wire.Request) verdict {
-	v := s.judge(ctx, st, request, "", nil)
+func (s *Server) decide(ctx context.Context, v verdict, request *wire.Request) verdict {
+	v = s.judge(ctx, v, request, "", nil)
 	if v.reason != decision.Allowed {
 		return v
 	}
@@ -166,10 +176,10 @@ func (s *Server) decide(ctx context.Context, st *state.State, request *wire.Requ
 	return v
 }
 
-// judge takes the request through the steps. Whatever goes wrong refuses.
-// clientID names the client besides route and certificate; "" where nothing does.
-func (s *Server) judge(ctx context.Context, st *state.State, request *wire.Request, clientID string, t *decision.Trace) verdict {
-	v := verdict{state: st}
+// judge takes the request through the steps, from a verdict that has nothing but
+// the State and who asks. Whatever goes wrong refuses. clientID names the client
+// besides route and certificate; "" where nothing does.
+func (s *Server) judge(ctx context.Context, v verdict, request *wire.Request, clientID string, t *decision.Trace) verdict {
 	var err error
 	if v.route, err = s.config.Routes.Select(request, t); err != nil {
 		return v.refuse(err)
@@ -178,7 +188,7 @@ func (s *Server) judge(ctx context.Context, st *state.State, request *wire.Reque
 	if v.route.Access == AccessEndpoint {
 		return s.handOver(v, request, t)
 	}
-	if v.inbound, err = s.readInbound(v.route, st, request, t); err != nil {
+	if v.inbound, err = s.readInbound(v.route, v.state, request, t); err != nil {
 		return v.refuse(err)
 	}
 	if v.route.Access != AccessCertificate {
@@ -222,7 +232,7 @@ func (s *Server) authenticate(ctx context.Context, v *verdict, request *wire.Req
 		Hint:    policies.Hint{Route: v.route.ClientID, Parameter: clientID},
 		Inbound: v.inbound.verifier(v.route, t),
 	}
-	return s.config.Authenticator.Authenticate(ctx, v.state, presented, claim, request.At, t)
+	return v.by.Authenticate(ctx, v.state, presented, claim, request.At, t)
 }
 
 // grant returns the scopes of the injected token. A token of the caller's own

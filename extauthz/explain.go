@@ -34,7 +34,7 @@ func NewExplainer(config Config) *Explainer { return &Explainer{Server{config: c
 // client besides the certificate, as the client_id of a token request does:
 // with a route for another client it is a ClientConflict.
 func (e *Explainer) Explain(ctx context.Context, st *state.State, request *wire.Request, clientID string, t *decision.Trace) Explanation {
-	v := e.server.judge(ctx, st, request, clientID, t)
+	v := e.server.judge(ctx, verdict{state: st, by: e.server.config.Authenticator}, request, clientID, t)
 	explanation := Explanation{Reason: v.reason, Route: v.route, Identity: v.identity}
 	if !v.reason.Allows() {
 		explanation.Err = v.err

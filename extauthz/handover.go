@@ -28,7 +28,7 @@ func (s *Server) handOver(v verdict, request *wire.Request, t *decision.Trace) v
 func (s *Server) statement(v *verdict, request *wire.Request, t *decision.Trace) (string, error) {
 	presented := peercert.Presented{PeerCertificate: request.PeerCertificate, Header: request.Header}
 	var err error
-	if v.identity.Evidence, err = s.config.Authenticator.Evidence(presented, t); err != nil {
+	if v.identity.Evidence, err = v.by.Evidence(presented, t); err != nil {
 		return "", err
 	}
 	key := v.state.Statement.Signing(request.At)

@@ -45,18 +45,26 @@ func FromCheck(in *authv3.CheckRequest) (Request, error) {
 	if id := request.Header("x-request-id"); len(id) == 1 {
 		request.ID = id[0] // http.id is Envoy's own number of the stream
 	}
-	target, _, _ := strings.Cut(http.GetPath(), "#")
-	request.Path, request.RawQuery, _ = strings.Cut(target, "?")
-	switch {
+	switch err := request.SetTarget(http.GetPath(), "attributes.request.http.path"); {
 	case http == nil:
 		return request, decision.Denyf(decision.RequestMalformed, "attributes.request.http", "is missing")
 	case request.Method == "":
 		return request, decision.Denyf(decision.RequestMalformed, "attributes.request.http.method", "is empty")
-	case request.Path == "":
-		return request, decision.Denyf(decision.RequestMalformed, "attributes.request.http.path", "is empty")
-	case len(target) > MaxPathBytes:
-		request.Path, request.RawQuery = "", ""
-		return request, decision.Denyf(decision.RequestMalformed, "attributes.request.http.path", "has more than %d bytes", MaxPathBytes)
+	default:
+		return request, err
 	}
-	return request, nil
+}
+
+// SetTarget sets Path and RawQuery of the target that the caller sent, such as
+// "/orders?page=2". The error is RequestMalformed, with field as its place.
+func (r *Request) SetTarget(target, field string) error {
+	target, _, _ = strings.Cut(target, "#")
+	if len(target) > MaxPathBytes {
+		return decision.Denyf(decision.RequestMalformed, field, "has more than %d bytes", MaxPathBytes)
+	}
+	r.Path, r.RawQuery, _ = strings.Cut(target, "?")
+	if r.Path == "" {
+		return decision.Denyf(decision.RequestMalformed, field, "is empty")
+	}
+	return nil
 }

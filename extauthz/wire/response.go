@@ -87,23 +87,45 @@ type Refusal struct {
 
 // Response is an answer to a check. Only Allow makes one that lets the request
 // through; the zero value refuses with 503.
-type Response struct{ check *authv3.CheckResponse }
+type Response struct {
+	allowed   bool
+	allowance Allowance
+	refusal   Refusal
+}
 
 // Allow lets the request through, changed.
-func Allow(a Allowance) Response {
-	return Response{&authv3.CheckResponse{
+func Allow(a Allowance) Response { return Response{allowed: true, allowance: a} }
+
+// Deny refuses the request.
+func Deny(r Refusal) Response { return Response{refusal: r} }
+
+// Allowance is what the request is changed by; ok is false where it is refused.
+func (r Response) Allowance() (a Allowance, ok bool) { return r.allowance, r.allowed }
+
+// Refusal is what the caller gets where the request is refused.
+func (r Response) Refusal() Refusal { return r.refusal }
+
+// CheckResponse returns the message for Envoy.
+func (r Response) CheckResponse() *authv3.CheckResponse {
+	if r.allowed {
+		return r.allowance.checkResponse()
+	}
+	return r.refusal.checkResponse()
+}
+
+func (a Allowance) checkResponse() *authv3.CheckResponse {
+	return &authv3.CheckResponse{
 		Status: &statuspb.Status{Code: int32(codes.OK)},
 		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
 			Headers:         options(a.Set),
 			HeadersToRemove: a.Remove,
 		}},
 		DynamicMetadata: a.Metadata.value(),
-	}}
+	}
 }
 
-// Deny refuses the request.
-func Deny(r Refusal) Response {
-	return Response{&authv3.CheckResponse{
+func (r Refusal) checkResponse() *authv3.CheckResponse {
+	return &authv3.CheckResponse{
 		Status: &statuspb.Status{Code: int32(r.Status.grpc())},
 		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
 			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(r.Status.HTTP())},
@@ -111,15 +133,7 @@ func Deny(r Refusal) Response {
 			Body:    r.Body,
 		}},
 		DynamicMetadata: r.Metadata.value(),
-	}}
-}
-
-// CheckResponse returns the message for Envoy.
-func (r Response) CheckResponse() *authv3.CheckResponse {
-	if r.check == nil {
-		return Deny(Refusal{}).check
 	}
-	return r.check
 }
 
 func options(headers []Header) []*corev3.HeaderValueOption {
