@@ -52,6 +52,7 @@ func Of(reason decision.Reason) (a Answer, listed bool) {
 		decision.CertificateMalformed,
 		decision.EvidenceTooLarge,
 		decision.EvidenceTooManyCertificates,
+		decision.EvidenceRepeated,
 		decision.XFCCMalformed,
 		decision.XFCCElementCount,
 		decision.XFCCDuplicateField,

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 
 	"github.com/certbearer/certbearer/policies/decision"
 )
@@ -18,6 +19,10 @@ type element struct {
 	found [keyCount]int
 	// values of Hash, Cert and Chain; those of the other keys stay empty.
 	values [keyCount]string
+	// json is set where the element is of the JSON form. Its certificates are
+	// plain PEM, those of its chain one a string.
+	json        bool
+	chainBlocks []string
 
 	// der and sum are set by open where the element has a Cert.
 	der []byte
@@ -49,27 +54,49 @@ func (e *element) at(k key) field { return field{element: e.position, pair: e.fo
 
 // parseElements reads all values of the header, each to its end: a quoted
 // value cannot reach from one header value into the next. It stops at more
-// than MaxElements.
+// than MaxElements. An Envoy that appends keeps to the form that is there, so
+// values in both forms are not from one line of proxies.
 func parseElements(values []string) ([]element, error) {
 	var elements []element
 	for _, value := range values {
 		if hasControl(value) {
 			return nil, decision.Denyf(decision.XFCCMalformed, xfccHeader, "a control character")
 		}
-		for s, more := (scanner{rest: value}), true; more; {
-			if len(elements) == MaxElements {
-				return nil, decision.Denyf(decision.XFCCElementCount, xfccHeader,
-					"more than %d elements", MaxElements)
-			}
-			e := element{position: len(elements) + 1}
-			var err error
-			if more, err = e.parse(&s); err != nil {
-				return nil, err
-			}
-			elements = append(elements, e)
+		if isJSON(value) != isJSON(values[0]) {
+			return nil, decision.Denyf(decision.XFCCMalformed, xfccHeader, "text and JSON in one request")
 		}
+		parse := parseText
+		if isJSON(value) {
+			parse = parseJSON
+		}
+		more, err := parse(value, len(elements))
+		if err != nil {
+			return nil, err
+		}
+		elements = append(elements, more...)
 	}
 	return elements, nil
+}
+
+// parseText reads the elements of one header value, before which others stand.
+func parseText(value string, before int) ([]element, error) {
+	var elements []element
+	for s, more := (scanner{rest: value}), true; more; {
+		if before+len(elements) == MaxElements {
+			return nil, tooManyElements()
+		}
+		e := element{position: before + len(elements) + 1}
+		var err error
+		if more, err = e.parse(&s); err != nil {
+			return nil, err
+		}
+		elements = append(elements, e)
+	}
+	return elements, nil
+}
+
+func tooManyElements() error {
+	return decision.Denyf(decision.XFCCElementCount, xfccHeader, "more than %d elements", MaxElements)
 }
 
 // parse reads one element and reports whether another must follow.
@@ -126,7 +153,7 @@ func (e *element) open() error {
 	if !e.has(keyCert) {
 		return nil
 	}
-	ders, err := readBlocks(e.values[keyCert], 1)
+	ders, err := e.blocks(e.values[keyCert], 1)
 	if err != nil {
 		return decision.Deny(decision.CertificateMalformed, e.at(keyCert).String(), err)
 	}
@@ -146,6 +173,36 @@ func (e *element) matchesHash(sum [sha256.Size]byte) error {
 	return nil
 }
 
+// blocks reads PEM in the way that the form has it.
+func (e *element) blocks(text string, most int) ([][]byte, error) {
+	if e.json {
+		return plainBlocks([]byte(text), most)
+	}
+	return readBlocks(text, most)
+}
+
+// chainDERs returns all certificates of Chain, at least one.
+func (e *element) chainDERs() ([][]byte, error) {
+	if !e.json {
+		return readBlocks(e.values[keyChain], MaxCertificates)
+	}
+	if len(e.chainBlocks) > MaxCertificates {
+		return nil, fmt.Errorf("%w: at most %d belong here", errTooManyBlocks, MaxCertificates)
+	}
+	var ders [][]byte
+	for i, text := range e.chainBlocks {
+		der, err := plainBlocks([]byte(text), 1)
+		if err != nil {
+			return nil, fmt.Errorf("string %d: %w", i+1, err)
+		}
+		ders = append(ders, der[0])
+	}
+	if len(ders) == 0 {
+		return nil, errors.New("no PEM block")
+	}
+	return ders, nil
+}
+
 // chain returns what follows leaf in Chain, which must begin with it. Envoy
 // forwards chains that nobody has verified: one that begins with another
 // certificate belongs to another client.
@@ -153,7 +210,7 @@ func (e *element) chain(leaf []byte) ([][]byte, error) {
 	if !e.has(keyChain) {
 		return nil, nil
 	}
-	ders, err := readBlocks(e.values[keyChain], MaxCertificates)
+	ders, err := e.chainDERs()
 	if errors.Is(err, errTooManyBlocks) {
 		return nil, decision.Deny(decision.EvidenceTooManyCertificates, e.at(keyChain).String(), err)
 	}

@@ -33,9 +33,9 @@ func (r *Reader) fromHeader(p Presented) (Evidence, error) {
 		return Evidence{}, err
 	}
 	if len(values) > 1 {
-		return Evidence{}, decision.Denyf(decision.CertificateMalformed, r.header, "%d values: exactly one is read", len(values))
+		return Evidence{}, decision.Denyf(decision.EvidenceRepeated, r.header, "%d values: exactly one is read", len(values))
 	}
-	if len(values) == 0 || values[0] == r.format.none() {
+	if len(values) == 0 || r.format.isNone(values[0]) {
 		return Evidence{}, missing(r.header, chain)
 	}
 	for _, value := range append(values, chain...) {
@@ -68,13 +68,17 @@ func missing(name string, chain []string) error {
 	return decision.Denyf(decision.CertificateMissing, name, "absent")
 }
 
-// none is how the proxy of the format says that there is no certificate, where
-// it sends the header all the same.
-func (f Format) none() string {
-	if f == FormatApache {
-		return "(null)"
+// isNone reports how a proxy of the format says that there is no certificate,
+// where it sends the header all the same: nothing between whatever stands around
+// a certificate, or the word that mod_headers has for nothing.
+func (f Format) isNone(value string) bool {
+	switch f {
+	case FormatApache:
+		return value == "" || value == "(null)"
+	case FormatRFC9440:
+		return value == "" || value == "::"
 	}
-	return ""
+	return value == ""
 }
 
 // fromPEM reads URL-encoded PEM of 1 to most certificates, the leaf first.

@@ -25,6 +25,11 @@ func readBlocks(encoded string, most int) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return plainBlocks(text, most)
+}
+
+// plainBlocks is readBlocks of PEM as it is.
+func plainBlocks(text []byte, most int) ([][]byte, error) {
 	var ders [][]byte
 	for text = bytes.TrimLeft(text, whitespace); len(text) > 0; text = bytes.TrimLeft(text, whitespace) {
 		if len(ders) == most {

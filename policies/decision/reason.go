@@ -83,6 +83,8 @@ const (
 	EvidenceTooLarge
 	// EvidenceTooManyCertificates: the forwarded evidence holds over 10 certificates.
 	EvidenceTooManyCertificates
+	// EvidenceRepeated: a header that holds the certificate stands in the request more than once.
+	EvidenceRepeated
 	// XFCCMalformed: x-forwarded-client-cert breaks its grammar.
 	XFCCMalformed
 	// XFCCElementCount: x-forwarded-client-cert has not the number of elements that is configured.
@@ -216,6 +218,7 @@ var reasonTexts = [reasonCount]string{
 	CertificateMalformed:        "certificate_malformed",
 	EvidenceTooLarge:            "evidence_too_large",
 	EvidenceTooManyCertificates: "evidence_too_many_certificates",
+	EvidenceRepeated:            "evidence_repeated",
 	XFCCMalformed:               "xfcc_malformed",
 	XFCCElementCount:            "xfcc_element_count",
 	XFCCDuplicateField:          "xfcc_duplicate_field",

@@ -75,6 +75,8 @@ func advice(reason decision.Reason) string {
 		return "Have the caller present fewer or smaller certificates: at most 64 KiB are read."
 	case decision.EvidenceTooManyCertificates:
 		return "Have the caller present only the certificate and its intermediates: at most 10 are read."
+	case decision.EvidenceRepeated:
+		return "Have the proxy replace the header, not add to it: what stands beside its own may be a caller's."
 	case decision.XFCCMalformed:
 		return "Check what writes x-forwarded-client-cert: the header breaks Envoy's grammar, so a proxy in front changes it or passes on a caller's own."
 	case decision.XFCCElementCount:
