@@ -15,6 +15,9 @@ import "time"
 // them, relative ones from its working directory. An Endpoint address is
 // "unix:/path" or "host:port".
 type Params struct {
+	// Version is the oldest Envoy that the configuration is for. Empty: [Newest].
+	// What it lacks is left out or replaced; see [Replacements].
+	Version Version
 	// Listen is the IP address and port of the listener; port 0 lets the system choose.
 	Listen string
 	// PublicListen is the IP address and port of a second listener, which asks for no

@@ -8,6 +8,7 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 const (
@@ -26,6 +27,9 @@ const (
 // that trusts it would be fooled.
 func routeConfig(p Params) *routev3.RouteConfiguration {
 	var routes []*routev3.Route
+	if p.withoutAlert() {
+		routes = append(routes, barredRoute())
+	}
 	if p.HTTP.Address != "" {
 		routes = append(routes, publishedRoutes(p)...)
 	}
@@ -41,6 +45,19 @@ func routeConfig(p Params) *routev3.RouteConfiguration {
 		Name:                   "certbearer",
 		RequestHeadersToRemove: []string{xfcc},
 		VirtualHosts:           []*routev3.VirtualHost{{Name: "all", Domains: []string{"*"}, Routes: routes}},
+	}
+}
+
+// barredRoute takes every request of a connection without a certificate. It has no
+// name, so that certbearer refuses and records first; what it would let through, a
+// public path for one, ends here.
+func barredRoute() *routev3.Route {
+	everything := match("/", nil)
+	everything.TlsContext = &routev3.RouteMatch_TlsContextMatchOptions{Presented: wrapperspb.Bool(false)}
+	return &routev3.Route{
+		Name:   "barred",
+		Match:  everything,
+		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 401}},
 	}
 }
 

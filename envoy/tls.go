@@ -44,16 +44,16 @@ func cipherSuites() []string {
 
 // downstreamTLS asks for a client certificate, has the client prove its key, and
 // leaves the judgement to certbearer. Each part is needed: without a trusted CA
-// Envoy never asks; without suppress_client_ca_list clients that obey the list
-// send nothing.
+// Envoy does not insist on a certificate; without suppress_client_ca_list it names
+// that CA to clients, and those that obey the list send nothing. An Envoy that
+// lacks the field gets no trusted CA: ACCEPT_UNTRUSTED alone has it ask.
 //
 // Behind another proxy it is that proxy's certificate, and the one judgement that
 // is Envoy's: certbearer never sees who wrote the elements before the last.
 func downstreamTLS(p Params) *tlsv3.DownstreamTlsContext {
-	validation := &tlsv3.CertificateValidationContext{
-		TrustedCa:              file(p.trustedCA()),
-		TrustChainVerification: tlsv3.CertificateValidationContext_ACCEPT_UNTRUSTED,
-		SuppressClientCaList:   true,
+	validation := &tlsv3.CertificateValidationContext{TrustChainVerification: tlsv3.CertificateValidationContext_ACCEPT_UNTRUSTED}
+	if p.has(suppressesCAList) {
+		validation.TrustedCa, validation.SuppressClientCaList = file(p.trustedCA()), true
 	}
 	if p.Front != nil {
 		validation = &tlsv3.CertificateValidationContext{TrustedCa: file(p.Front.TrustedCA)}
@@ -62,7 +62,7 @@ func downstreamTLS(p Params) *tlsv3.DownstreamTlsContext {
 		}
 	}
 	return &tlsv3.DownstreamTlsContext{
-		RequireClientCertificate: wrapperspb.Bool(p.ClientCertificate == Required || p.Front != nil),
+		RequireClientCertificate: wrapperspb.Bool(p.ClientCertificate == Required && !p.withoutAlert() || p.Front != nil),
 		CommonTlsContext: &tlsv3.CommonTlsContext{
 			TlsParams: &tlsv3.TlsParameters{
 				TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -31,6 +32,7 @@ func (e *ParamError) Error() string { return "envoy: " + e.Param + ": " + e.Prob
 // Validate returns every fault of p as [ParamError]s joined by errors.Join, or nil.
 func (p Params) Validate() error {
 	var f faults
+	f.version(p.Version)
 	f.listen(p)
 	f.path("ServerCertificate", p.ServerCertificate)
 	f.path("ServerKey", p.ServerKey)
@@ -62,6 +64,12 @@ func (f *faults) join() error { return errors.Join(*f...) }
 
 func (f *faults) add(param, format string, args ...any) {
 	*f = append(*f, &ParamError{Param: param, Problem: fmt.Sprintf(format, args...)})
+}
+
+func (f *faults) version(v Version) {
+	if v != "" && !slices.Contains(Versions(), v) {
+		f.add("Version", "must be one of %q", Versions())
+	}
 }
 
 func (f *faults) listen(p Params) {

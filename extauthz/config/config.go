@@ -276,6 +276,8 @@ type Limits struct {
 // Envoy is what `certbearer render envoy` needs to know besides. Upstream,
 // Certificate and Key may be missing: see [Config.CheckEnvoy].
 type Envoy struct {
+	// Version is the oldest Envoy that the configuration is for.
+	Version  EnvoyVersion
 	Listen   string
 	Upstream Upstream
 	// UpstreamCA is the PEM file of the CAs of an https upstream.
@@ -322,6 +324,17 @@ type EnvoyFront struct {
 	// SANs are the names of which its certificate has one, as in [Callers].
 	SANs []string
 }
+
+// EnvoyVersion is a minor version of Envoy.
+type EnvoyVersion string
+
+// The values of [EnvoyVersion].
+const (
+	Envoy137 EnvoyVersion = "1.37"
+	Envoy138 EnvoyVersion = "1.38"
+	Envoy139 EnvoyVersion = "1.39"
+	Envoy140 EnvoyVersion = "1.40"
+)
 
 // ClientCertificate says what Envoy does with a connection without one.
 type ClientCertificate string

@@ -44,7 +44,7 @@ func defaults() *config.Config {
 		Revocations: config.Revocations{File: "/etc/certbearer/revocations/revoked.jsonl"},
 		Limits:      config.Limits{InFlight: 1024, TokenCacheEntries: 100_000, TokensPerClient: 64},
 		Envoy: config.Envoy{
-			Listen: "127.0.0.1:8443", ClientCertificate: config.ClientCertificateOptional,
+			Version: config.Envoy140, Listen: "127.0.0.1:8443", ClientCertificate: config.ClientCertificateOptional,
 			Timeout: 500 * time.Millisecond, AccessLog: config.ToStdout,
 		},
 		Log:   config.Log{Format: config.LogJSON, Level: config.LogInfo},
@@ -118,7 +118,7 @@ func fullExample(dir string) *config.Config {
 		}},
 		Limits: config.Limits{InFlight: 256, TokenCacheEntries: 5000, TokensPerClient: 8},
 		Envoy: config.Envoy{
-			Listen: "0.0.0.0:8443", Upstream: config.Upstream{Scheme: "https", Host: "api.internal", Port: 8080},
+			Version: config.Envoy137, Listen: "0.0.0.0:8443", Upstream: config.Upstream{Scheme: "https", Host: "api.internal", Port: 8080},
 			Certificate: dir + "/tls/edge.crt", Key: dir + "/tls/edge.key",
 			ClientCertificate: config.ClientCertificateRequired, Timeout: 250 * time.Millisecond, JWTAuthn: true,
 			AccessLog: dir + "/logs/access.log", AdminListen: "127.0.0.1:9901",

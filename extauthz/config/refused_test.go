@@ -203,6 +203,8 @@ func TestValuesAreRefused(t *testing.T) {
 		"an upstream on port 0":                 {more("envoy: {upstream: \"http://a:0\"}"), "4: envoy.upstream: want http://host:port, h2c://host:port or https://host:port"},
 		"an upstream of another scheme":         {more("envoy: {upstream: \"grpc://a:1\"}"), "4: envoy.upstream: want http://host:port, h2c://host:port or https://host:port"},
 		"an Envoy on a socket":                  {more("envoy: {listen: \"unix:/a\"}"), `4: envoy.listen: want host:port, got "unix:/a"`},
+		"an unknown Envoy":                      {more("envoy:\n  version: \"1.36\""), `5: envoy.version: want 1.37, 1.38, 1.39 or 1.40, got "1.36"`},
+		"a version of Envoy that is a number":   {more("envoy: {version: 1.40}"), `4: envoy.version: want text, got a number (put it in quotes)`},
 		"an unknown handshake":                  {more("envoy: {clientCertificate: none}"), `4: envoy.clientCertificate: want optional or required, got "none"`},
 		"a verifier in Envoy that gets no keys": {more("envoy: {jwtAuthn: true}"), "4: envoy.jwtAuthn: needs the JWKS; set listen.http"},
 		"an unknown log format and level": {more("log:\n  format: xml\n  level: trace"), `5: log.format: want json or text, got "xml"` + "\n" +

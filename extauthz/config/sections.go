@@ -149,6 +149,7 @@ func readLimits(m *mapping) Limits {
 
 func readEnvoy(m *mapping) Envoy {
 	return Envoy{
+		Version:     text(m, "version", Envoy140, oneOf([]EnvoyVersion{Envoy137, Envoy138, Envoy139, Envoy140})),
 		Listen:      text(m, "listen", "127.0.0.1:8443", hostPort),
 		Upstream:    text(m, "upstream", Upstream{}, parseUpstream),
 		UpstreamCA:  text(m, "upstreamCA", "", m.doc.filePath),

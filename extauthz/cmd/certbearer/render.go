@@ -63,6 +63,7 @@ func (r renderEnvoyCommand) Run(c *console) error {
 	if err != nil {
 		return inKeys(err, settings, r.file())
 	}
+	tellReplacements(c.stderr, settings)
 	warnOfFiles(c.stderr, settings)
 	for _, file := range files[1:] {
 		if _, err := os.Stat(file.path); errors.Is(err, fs.ErrNotExist) {
@@ -118,8 +119,23 @@ func (r renderEnvoyCommand) write(c *console, settings *config.Config) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("--output-dir: %w", err)
 	}
+	tellReplacements(c.stderr, settings)
 	warnOfFiles(c.stderr, settings)
 	return writeFiles(files)
+}
+
+// tellReplacements says what an older Envoy has to do without, and what that
+// means for clients.
+func tellReplacements(w io.Writer, settings *config.Config) {
+	for _, r := range envoy.Replacements(envoyParams(settings, "")) {
+		kind, lost := "note", "nothing is lost"
+		if r.Lost != "" {
+			kind, lost = "warning", r.Lost
+		}
+		key, _ := keyOf(settings, &envoy.ParamError{Param: r.Param})
+		fmt.Fprintf(w, "certbearer: %s: %s: %s is of Envoy %s and newer, envoy.version is %s: %s; %s\n",
+			kind, key, r.Field, r.Since, settings.Envoy.Version, r.Instead, lost)
+	}
 }
 
 // warnOfFiles says which of the files that Envoy will open cannot be used as

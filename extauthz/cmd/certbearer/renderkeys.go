@@ -76,6 +76,7 @@ func keyOf(c *config.Config, fault *envoy.ParamError) (key, problem string) {
 		{"Timeout", "envoy.timeout"},
 		{"Upstream.TrustedCA", "envoy.upstreamCA"},
 		{"Upstream", "envoy.upstream"},
+		{"Version", "envoy.version"},
 	}
 	for _, name := range names {
 		if strings.HasPrefix(fault.Param, name[0]) {

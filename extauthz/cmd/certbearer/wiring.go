@@ -130,6 +130,7 @@ func cacheOptions(c *config.Config) tokens.Options {
 // with the server's certificate stands.
 func envoyParams(c *config.Config, sdsPath string) envoy.Params {
 	params := envoy.Params{
+		Version:           envoy.Version(c.Envoy.Version),
 		Listen:            c.Envoy.Listen,
 		AdminListen:       c.Envoy.AdminListen,
 		PublicListen:      c.Envoy.PublicListen,
