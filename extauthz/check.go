@@ -49,6 +49,11 @@ type Config struct {
 	// RemoveHeaders are taken off every request that is allowed: headers in
 	// which an upstream could believe a certificate that nobody proved.
 	RemoveHeaders []string
+	// Shadow lets requests that no route covers pass as they came, and, if every
+	// route is in shadow, those of which the route cannot be told.
+	Shadow bool
+	// ClientModes: the mode that a client's document names goes before its route's.
+	ClientModes bool
 	// InFlight bounds the checks that are decided at once.
 	InFlight int
 	// Panicked is told of a panic that was made a refusal.
@@ -105,6 +110,8 @@ type verdict struct {
 	state     *state.State
 	// by reads the evidence of the caller who asks.
 	by *authn.Authenticator
+	// shadow: the request passes as it came.
+	shadow bool
 }
 
 // Check implements authv3.AuthorizationServer. It never returns an error: to
@@ -132,6 +139,7 @@ func (s *Server) Decide(ctx context.Context, by *authn.Authenticator, read func(
 		defer s.leave()
 	}
 	v := s.admit(ctx, by, &request, room, err)
+	v.shadow = s.inShadow(&request, &v)
 	s.record(&request, &v, time.Since(began))
 	return s.answer(&request, &v)
 }
@@ -189,6 +197,7 @@ func (s *Server) judge(ctx context.Context, v verdict, request *wire.Request, cl
 		return s.handOver(v, request, t)
 	}
 	if v.inbound, err = s.readInbound(v.route, v.state, request, t); err != nil {
+		v.identity.Evidence = s.unjudged(&v, request)
 		return v.refuse(err)
 	}
 	if v.route.Access != AccessCertificate {
@@ -204,6 +213,20 @@ func (s *Server) judge(ctx context.Context, v verdict, request *wire.Request, cl
 		return v.refuse(err)
 	}
 	return v.allow()
+}
+
+// unjudged is the certificate of a request that is refused for something else: the
+// record names it, and a mode of its client's counts. The zero Evidence is none.
+func (s *Server) unjudged(v *verdict, request *wire.Request) peercert.Evidence {
+	if v.route.Access != AccessCertificate {
+		return peercert.Evidence{}
+	}
+	presented := peercert.Presented{PeerCertificate: request.PeerCertificate, Header: request.Header}
+	evidence, err := v.by.Evidence(presented, nil)
+	if err != nil {
+		return peercert.Evidence{}
+	}
+	return evidence
 }
 
 func (v verdict) refuse(err error) verdict {
@@ -303,6 +326,9 @@ func (s *Server) answer(request *wire.Request, v *verdict) wire.Response {
 	if v.identity.Client != nil {
 		metadata.Client = v.identity.Client.ID()
 	}
+	if v.shadow {
+		return wire.Pass(metadata)
+	}
 	switch v.reason {
 	case decision.Allowed:
 		return wire.Allow(wire.Allowance{
@@ -345,6 +371,7 @@ func (v *verdict) neededScope() string {
 func (s *Server) panicked(request *wire.Request, value any, began time.Time) wire.Response {
 	s.countPanic(value, debug.Stack())
 	v := verdict{state: s.config.State.Load()}.refuse(decision.Denyf(decision.InternalError, "", "a fault of certbearer's own; its log has more"))
+	v.shadow = s.inShadow(request, &v)
 	s.record(request, &v, time.Since(began))
 	return s.answer(request, &v)
 }

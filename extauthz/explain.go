@@ -20,6 +20,8 @@ type Explanation struct {
 	// would be allowed.
 	Status     int
 	OAuthError string
+	// Shadow: none of it is carried out, the request passes as it came.
+	Shadow bool
 }
 
 // Explainer takes a request through the steps of a check up to the token, which
@@ -27,7 +29,7 @@ type Explanation struct {
 type Explainer struct{ server Server }
 
 // NewExplainer returns an Explainer. Of the Config it uses Routes,
-// Authenticator, DefaultAudience and what is said of endpoints.
+// Authenticator, DefaultAudience, what is said of endpoints, and the modes.
 func NewExplainer(config Config) *Explainer { return &Explainer{Server{config: config}} }
 
 // Explain decides and fills the trace. clientID, if it is not empty, names the
@@ -35,7 +37,7 @@ func NewExplainer(config Config) *Explainer { return &Explainer{Server{config: c
 // with a route for another client it is a ClientConflict.
 func (e *Explainer) Explain(ctx context.Context, st *state.State, request *wire.Request, clientID string, t *decision.Trace) Explanation {
 	v := e.server.judge(ctx, verdict{state: st, by: e.server.config.Authenticator}, request, clientID, t)
-	explanation := Explanation{Reason: v.reason, Route: v.route, Identity: v.identity}
+	explanation := Explanation{Reason: v.reason, Route: v.route, Identity: v.identity, Shadow: e.server.inShadow(request, &v)}
 	if !v.reason.Allows() {
 		explanation.Err = v.err
 		a, _ := oauthanswer.Of(v.reason)

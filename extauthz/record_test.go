@@ -42,6 +42,7 @@ func TestEveryCheckLeavesOneRecordWithoutItsToken(t *testing.T) {
 			"request_id": whole["request_id"], "decision": "deny", "reason": "authorization_refused", "field": "authorization",
 			"detail": "the caller sent its own, and route api has inboundAuthorization: reject",
 			"route":  "api", "method": "GET", "host": "api.example", "path": "/Patient/1", "source": "192.0.2.7", "generation": 2.0,
+			"thumbprint": whole["thumbprint"], "subject": whole["subject"], "issuer": whole["issuer"], "serial": whole["serial"], "not_after": whole["not_after"],
 		},
 		{"decision": "deny", "reason": "request_malformed", "field": "attributes.request.http", "detail": "is missing", "generation": 2.0},
 	}

@@ -73,6 +73,9 @@ type Route struct {
 	Scope    []string // of the injected token, as far as it is the client's
 	Inbound  InboundAuthorization
 	Inject   Inject
+	// Shadow lets requests of the route pass as they came, whatever is decided. It
+	// has no effect with [AccessEndpoint].
+	Shadow bool
 }
 
 // The context extensions that the proxy's configuration may set.
@@ -86,6 +89,8 @@ type Routes struct {
 	ordered []*Route
 	byName  map[string]*Route
 	byPath  bool // some route looks at the path
+	// allShadow: every route is in shadow, those to our endpoints aside.
+	allShadow bool
 }
 
 // NewRoutes checks and orders routes. Every route has a name of its own, and
@@ -94,7 +99,7 @@ func NewRoutes(routes []Route) (*Routes, error) {
 	if len(routes) == 0 {
 		return nil, errors.New("routes: there is none")
 	}
-	r := &Routes{byName: make(map[string]*Route, len(routes))}
+	r := &Routes{byName: make(map[string]*Route, len(routes)), allShadow: true}
 	for _, route := range routes {
 		switch {
 		case route.Name == "":
@@ -105,6 +110,7 @@ func NewRoutes(routes []Route) (*Routes, error) {
 			return nil, fmt.Errorf("routes: %s has no audience", route.Name)
 		}
 		r.ordered = append(r.ordered, &route)
+		r.allShadow = r.allShadow && (route.Shadow || route.Access == AccessEndpoint)
 		r.byName[route.Name] = &route
 		r.byPath = r.byPath || route.Match.PathPrefix != "" && route.Match.PathPrefix != "/"
 	}

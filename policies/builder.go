@@ -62,12 +62,17 @@ func (b *Builder) Put(c *Client) *Client {
 	b.Remove(c.id)
 	c = b.share(c)
 	b.clients.set(c.id, c)
-	b.next.byStatus[c.status]++
+	b.count(c, 1)
 	for _, thumbprint := range c.Pins() {
 		b.pin(thumbprint, c)
 	}
 	b.hold(c)
 	return c
+}
+
+func (b *Builder) count(c *Client, change int) {
+	b.next.byStatus[c.status] += change
+	b.next.byMode[c.Mode()] += change
 }
 
 // TurnOff makes the client's status off and keeps the rest, so that its
@@ -94,7 +99,7 @@ func (b *Builder) Remove(id string) {
 		return
 	}
 	b.clients.remove(id)
-	b.next.byStatus[c.status]--
+	b.count(c, -1)
 	for _, thumbprint := range c.Pins() {
 		b.unpin(thumbprint, c)
 	}

@@ -92,6 +92,7 @@ type clientExtra struct {
 	scope        []string
 	audience     []string
 	introspects  []string
+	mode         Mode
 }
 
 var noExtra clientExtra

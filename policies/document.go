@@ -129,6 +129,7 @@ type reader struct {
 	doc         Document
 	idGiven     bool // even if it is no good
 	method      AuthMethod
+	mode        Mode
 	binding     truststore.Binding
 	bindingSet  bool
 	loose       looseEnds
@@ -259,7 +260,7 @@ func (r *reader) read(m member) *Fault {
 	case "tlsClientCertificateBoundAccessTokens":
 		return readBound(m.value)
 	case "mode":
-		return readMode(m.value)
+		return r.readMode(m.value)
 	case "revocation", "rules":
 		return &Fault{Problem: "is not available in this version: the client would not be held to it"}
 	}
@@ -409,16 +410,16 @@ func readBound(value json.RawMessage) *Fault {
 	return &Fault{Problem: "is neither true nor false"}
 }
 
-func readMode(value json.RawMessage) *Fault {
-	var mode string
-	if fault := readText(value, &mode); fault != nil {
+func (r *reader) readMode(value json.RawMessage) *Fault {
+	var word string
+	if fault := readText(value, &word); fault != nil {
 		return fault
 	}
-	switch mode {
-	case "enforce":
-		return nil
-	case "shadow":
-		return &Fault{Problem: "shadow is not available in this version: the client would be enforced"}
+	for _, mode := range []Mode{ModeEnforce, ModeShadow} {
+		if word == mode.String() {
+			r.mode = mode
+			return nil
+		}
 	}
 	return &Fault{Problem: "is none of enforce, shadow"}
 }
@@ -453,7 +454,7 @@ func beyond(asked, most []string) int {
 func (r *reader) client() *Client {
 	c := &Client{id: strings.Clone(r.doc.ID), status: r.doc.Status, method: r.method, lifetime: r.lifetime}
 	c.otherGrants = len(r.grants) > 0 && !slices.Contains(r.grants, "client_credentials")
-	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects}
+	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects, mode: r.mode}
 	c.more = &more // pins go there
 	for _, entry := range r.doc.TrustStore {
 		if r.method != TLSClientAuth && !c.HasPin(entry.Thumbprint) {
@@ -464,7 +465,7 @@ func (r *reader) client() *Client {
 		}
 	}
 	c.more = nil
-	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience)+len(more.introspects) > 0 || !more.binding.IsZero() {
+	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience)+len(more.introspects) > 0 || !more.binding.IsZero() || more.mode != ModeUnsaid {
 		c.more = &more
 	}
 	return c

@@ -188,7 +188,7 @@ func TestAFaultSaysWhereItIsAndWhat(t *testing.T) {
 		"a binding that is no string":          {`"tlsClientAuth": {"sanDns": ["a"]}`, at + "tlsClientAuth.sanDns: is not a string"},
 		"a binding that cannot be":             {`"tlsClientAuth": {"sanDns": "*.a"}`, at + "tlsClientAuth: sanDns: has a wildcard, which no binding expands"},
 		"bindings that are no object":          {`"tlsClientAuth": "CN=a"`, at + "tlsClientAuth: is not an object"},
-		"shadow":                               {`"mode": "shadow"`, at + "mode: shadow is not available in this version: the client would be enforced"},
+		"a mode that is no string":             {`"mode": true`, at + "mode: is not a string"},
 		"a mode that is none":                  {`"mode": "off"`, at + "mode: is none of enforce, shadow"},
 		"revocation":                           {`"revocation": {}`, at + "revocation: is not available in this version: the client would not be held to it"},
 		"rules":                                {`"rules": []`, at + "rules: is not available in this version: the client would not be held to it"},

@@ -19,6 +19,7 @@ type Snapshot struct {
 	named     table[[32]byte, [][32]byte]  // authorities by name, and by name and key identifier
 	bound     table[[32]byte, []*Client]   // by authority and subject
 	byStatus  [3]int
+	byMode    [3]int
 
 	allowSharedAnchors bool
 	requireBinding     bool

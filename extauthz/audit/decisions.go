@@ -18,10 +18,8 @@ type decisions struct {
 	unnamed byReason
 }
 
-func newDecisions(r *registration, routes []string) decisions {
-	vector := add(r, prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: nameDecisions, Help: "Decisions by their reason and the name of the route.",
-	}, []string{"reason", "route"}))
+func newDecisions(r *registration, name, help string, routes []string) decisions {
+	vector := add(r, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"reason", "route"}))
 	d := decisions{routes: make(map[string]byReason, len(routes)), unnamed: resolve(r, vector, "")}
 	for _, route := range routes {
 		d.routes[route] = resolve(r, vector, route)

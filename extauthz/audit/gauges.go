@@ -30,6 +30,33 @@ func (m *Metrics) SetClients(clients Clients) {
 	m.faulty.Set(float64(clients.Faulty))
 }
 
+// Shadow says what is in shadow.
+type Shadow struct {
+	Global  bool
+	Routes  int // in shadow, by the global mode or their own
+	Clients int // whose own documents say so
+}
+
+func newShadow(r *registration) [3]prometheus.Gauge {
+	vector := add(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: nameShadow, Help: "What is in shadow: 1 for the global mode, and the numbers of routes and of clients.",
+	}, []string{"what"}))
+	return [3]prometheus.Gauge{
+		vector.WithLabelValues("global"), vector.WithLabelValues("routes"), vector.WithLabelValues("clients"),
+	}
+}
+
+// SetShadow tells what is in shadow.
+func (m *Metrics) SetShadow(shadow Shadow) {
+	global := 0
+	if shadow.Global {
+		global = 1
+	}
+	for i, n := range [3]int{global, shadow.Routes, shadow.Clients} {
+		m.shadow[i].Set(float64(n))
+	}
+}
+
 // Subject is what was loaded again while running.
 type Subject uint8
 

@@ -25,6 +25,8 @@ type MetricsConfig struct {
 // They are safe for concurrent use.
 type Metrics struct {
 	decisions       decisions
+	shadowDecisions decisions
+	shadow          [3]prometheus.Gauge
 	duration        prometheus.Histogram
 	clients         [statusCount]prometheus.Gauge
 	faulty          prometheus.Gauge
@@ -41,7 +43,9 @@ type Metrics struct {
 func NewMetrics(registry prometheus.Registerer, config MetricsConfig) (*Metrics, error) {
 	r := &registration{registry: registry}
 	m := &Metrics{
-		decisions: newDecisions(r, config.Routes),
+		decisions:       newDecisions(r, nameDecisions, "Decisions by their reason and the name of the route.", config.Routes),
+		shadowDecisions: newDecisions(r, nameShadowDecisions, "Decisions that were not carried out, by their reason and the name of the route.", config.Routes),
+		shadow:          newShadow(r),
 		duration: add(r, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: nameDuration, Help: "Time from the receipt of a check to its decision.", Buckets: buckets(),
 		})),
@@ -73,6 +77,12 @@ func buckets() []float64 {
 // empty one.
 func (m *Metrics) Decided(route string, reason decision.Reason, took time.Duration) {
 	m.decisions.count(route, reason)
+	m.duration.Observe(took.Seconds())
+}
+
+// Shadowed is Decided for a decision that is not carried out.
+func (m *Metrics) Shadowed(route string, reason decision.Reason, took time.Duration) {
+	m.shadowDecisions.count(route, reason)
 	m.duration.Observe(took.Seconds())
 }
 

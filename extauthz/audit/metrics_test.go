@@ -69,6 +69,7 @@ func TestMetricsAsText(t *testing.T) {
 	m.Reused()
 	m.Panicked()
 	m.SetUnauthenticated(true)
+	m.SetShadow(audit.Shadow{Global: true, Routes: 3, Clients: 12})
 	want := `
 certbearer_audit_dropped_total 1
 certbearer_audit_records_total 1
@@ -91,11 +92,14 @@ certbearer_reloads_total{result="ok",what="clients"} 1
 certbearer_reloads_total{result="ok",what="keys"} 0
 certbearer_reloads_total{result="ok",what="revocations"} 0
 certbearer_reloads_total{result="ok",what="tls"} 0
+certbearer_shadow{what="clients"} 12
+certbearer_shadow{what="global"} 1
+certbearer_shadow{what="routes"} 3
 certbearer_token_cache_entries 7
 certbearer_tokens_minted_total 1
 certbearer_tokens_reused_total 2
 `
-	if diff := cmp.Diff(strings.TrimSpace(want), series(t, registry, "decisions", "check")); diff != "" {
+	if diff := cmp.Diff(strings.TrimSpace(want), series(t, registry, "decisions", "shadow_decisions", "check")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	m.SetUnauthenticated(false)
@@ -111,6 +115,7 @@ func TestDecisionsAreCountedByReasonAndRoute(t *testing.T) {
 	m.Decided("", decision.RouteUnmatched, time.Second)
 	m.Decided("made up by a caller", decision.Allowed, time.Second)
 	m.Decided("api", decision.Reason(255), time.Second)
+	m.Shadowed("api", decision.ClientUnknown, time.Second)
 	got := series(t, registry, "audit", "build", "callers", "client", "reloads", "generation", "token", "panics")
 	var counted []string
 	for line := range strings.Lines(got) {
@@ -119,11 +124,12 @@ func TestDecisionsAreCountedByReasonAndRoute(t *testing.T) {
 		}
 	}
 	want := []string{
-		`certbearer_check_duration_seconds count 5`,
+		`certbearer_check_duration_seconds count 6`,
 		`certbearer_decisions_total{reason="allowed",route=""} 1`,
 		`certbearer_decisions_total{reason="allowed",route="api"} 2`,
 		`certbearer_decisions_total{reason="internal_error",route="api"} 1`,
 		`certbearer_decisions_total{reason="route_unmatched",route=""} 1`,
+		`certbearer_shadow_decisions_total{reason="client_unknown",route="api"} 1`,
 	}
 	if diff := cmp.Diff(want, counted); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

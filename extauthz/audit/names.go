@@ -5,6 +5,8 @@ import "slices"
 // The names of all metrics. Each begins with certbearer_.
 const (
 	nameDecisions       = "certbearer_decisions_total"
+	nameShadowDecisions = "certbearer_shadow_decisions_total"
+	nameShadow          = "certbearer_shadow"
 	nameDuration        = "certbearer_check_duration_seconds"
 	nameClients         = "certbearer_clients"
 	nameFaulty          = "certbearer_client_documents_faulty"
@@ -24,7 +26,7 @@ const (
 // Names returns the names of all metrics, sorted.
 func Names() []string {
 	names := []string{
-		nameDecisions, nameDuration, nameClients, nameFaulty, nameReloads,
+		nameDecisions, nameShadowDecisions, nameShadow, nameDuration, nameClients, nameFaulty, nameReloads,
 		nameGeneration, nameCacheEntries, nameMinted, nameReused, nameRecords,
 		nameDropped, nameWriteErrors, nameUnauthenticated, namePanics, nameBuild,
 	}

@@ -17,6 +17,7 @@ import (
 //	time          RFC 3339 with nanoseconds, UTC
 //	request_id    Envoy's x-request-id
 //	decision      "allow" or "deny", as the reason has it
+//	mode          "shadow" where the decision was not carried out: the request passed as it came
 //	reason        the text of a decision.Reason
 //	field         where the fault lies
 //	detail        the cause in words, without control characters
@@ -41,6 +42,7 @@ import (
 type Record struct {
 	Time        time.Time
 	RequestID   string
+	Shadow      bool
 	Reason      decision.Reason
 	Field       string
 	Detail      string
@@ -79,7 +81,7 @@ func (r *Record) AppendJSON(to []byte) []byte {
 	to = r.Time.UTC().AppendFormat(to, time.RFC3339Nano)
 	to = append(to, '"')
 	to = appendText(to, "request_id", r.RequestID, MaxText)
-	to = appendDecision(to, r.Reason)
+	to = r.appendDecision(to)
 	to = appendText(to, "field", r.Field, MaxText)
 	to = appendDetail(to, r.Detail)
 	to = appendText(to, "client", r.Client, MaxText)
@@ -93,13 +95,17 @@ func (r *Record) AppendJSON(to []byte) []byte {
 	return append(to, '}')
 }
 
-func appendDecision(to []byte, reason decision.Reason) []byte {
-	if reason.Allows() {
-		to = append(to, `,"decision":"allow","reason":"`...)
+func (r *Record) appendDecision(to []byte) []byte {
+	if r.Reason.Allows() {
+		to = append(to, `,"decision":"allow"`...)
 	} else {
-		to = append(to, `,"decision":"deny","reason":"`...)
+		to = append(to, `,"decision":"deny"`...)
 	}
-	return append(append(to, reason.String()...), '"')
+	if r.Shadow {
+		to = append(to, `,"mode":"shadow"`...)
+	}
+	to = append(to, `,"reason":"`...)
+	return append(append(to, r.Reason.String()...), '"')
 }
 
 func (r *Record) appendRequest(to []byte) []byte {

@@ -39,6 +39,8 @@ func TestRecordAsJSON(t *testing.T) {
 			`{"time":"0001-01-01T00:00:00Z","decision":"deny","reason":"internal_error","generation":0,"duration_us":0}`},
 		"a request that was allowed": {audit.Record{Time: at, Reason: decision.AllowedPublic, Duration: -1},
 			`{"time":"2026-03-04T04:06:07.000008Z","decision":"allow","reason":"allowed_public","generation":0,"duration_us":0}`},
+		"a decision that was not carried out": {audit.Record{Time: at, Reason: decision.ClientUnknown, Shadow: true},
+			`{"time":"2026-03-04T04:06:07.000008Z","decision":"deny","mode":"shadow","reason":"client_unknown","generation":0,"duration_us":0}`},
 		"a reason that does not exist": {audit.Record{Reason: 255},
 			`{"time":"0001-01-01T00:00:00Z","decision":"deny","reason":"reason(255)","generation":0,"duration_us":0}`},
 	} {

@@ -16,6 +16,8 @@ type Config struct {
 	MTLSOrigin    string
 	Compatibility Compatibility
 	Profile       Profile
+	// Mode is what holds where neither a route nor a client says otherwise.
+	Mode Mode
 
 	Clients     Clients
 	Keys        SigningKeys
@@ -47,6 +49,17 @@ const (
 	// CompatibilityMedplum: a client_secret in the body beside a certificate counts
 	// for nothing; otherwise it is an error.
 	CompatibilityMedplum Compatibility = "medplum"
+)
+
+// Mode says whether decisions are carried out.
+type Mode string
+
+// The values of [Mode].
+const (
+	ModeEnforce Mode = "enforce"
+	// ModeShadow: requests pass as they came, and the record says what would have
+	// been decided.
+	ModeShadow Mode = "shadow"
 )
 
 // Profile is a set of rules that the configuration is held to.
@@ -234,6 +247,9 @@ type Route struct {
 	Scope                []string
 	InboundAuthorization InboundAuthorization
 	Inject               Inject
+	// Mode is the global one where the route has none, and always ModeEnforce with
+	// [AccessEndpoint].
+	Mode Mode
 }
 
 // Match says which requests a route covers.

@@ -36,11 +36,11 @@ func defaults() *config.Config {
 		InjectedTokenLifetime: 5 * time.Minute,
 		Inject:                config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken},
 		Routes: []config.Route{{
-			Name: "default", Match: config.Match{Host: "*", PathPrefix: "/"}, Access: config.AccessCertificate,
+			Name: "default", Match: config.Match{Host: "*", PathPrefix: "/"}, Mode: config.ModeEnforce, Access: config.AccessCertificate,
 			Audience: "https://api.example.com", InboundAuthorization: config.InboundVerify,
 			Inject: config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken},
 		}},
-		Compatibility: config.CompatibilityNone, Profile: config.ProfileNone,
+		Compatibility: config.CompatibilityNone, Profile: config.ProfileNone, Mode: config.ModeEnforce,
 		Revocations: config.Revocations{File: "/etc/certbearer/revocations/revoked.jsonl"},
 		Limits:      config.Limits{InFlight: 1024, TokenCacheEntries: 100_000, TokensPerClient: 64},
 		Envoy: config.Envoy{
@@ -81,7 +81,7 @@ func fullExample(dir string) *config.Config {
 	return &config.Config{
 		Issuer:     "https://gateway.example.com/mtls/",
 		Audience:   "https://api.example.com",
-		MTLSOrigin: "https://mtls.example.com:8443", Compatibility: config.CompatibilityMedplum, Profile: config.ProfileNone,
+		MTLSOrigin: "https://mtls.example.com:8443", Compatibility: config.CompatibilityMedplum, Profile: config.ProfileNone, Mode: config.ModeEnforce,
 		Revocations: config.Revocations{File: dir + "/state/revoked"},
 		Clients:     config.Clients{Directory: dir + "/partners", Strict: true, SharedAnchors: config.SharedAnchorsAllow},
 		Keys: config.SigningKeys{
@@ -98,22 +98,22 @@ func fullExample(dir string) *config.Config {
 		InjectedTokenLifetime: 150 * time.Second,
 		Inject:                jwt,
 		Routes: []config.Route{{
-			Name:   "preflight",
-			Match:  config.Match{Host: "*.example.com", PathPrefix: "/fhir", Methods: []string{"OPTIONS"}},
-			Access: config.AccessPreflight, InboundAuthorization: config.InboundReplace,
+			Name:  "preflight",
+			Match: config.Match{Host: "*.example.com", PathPrefix: "/fhir", Methods: []string{"OPTIONS"}},
+			Mode:  config.ModeEnforce, Access: config.AccessPreflight, InboundAuthorization: config.InboundReplace,
 		}, {
-			Name:   "health",
-			Match:  config.Match{Host: "*", PathPrefix: "/health", Methods: []string{"GET", "HEAD"}},
-			Access: config.AccessPublic, InboundAuthorization: config.InboundReject,
+			Name:  "health",
+			Match: config.Match{Host: "*", PathPrefix: "/health", Methods: []string{"GET", "HEAD"}},
+			Mode:  config.ModeEnforce, Access: config.AccessPublic, InboundAuthorization: config.InboundReject,
 		}, {
-			Name:   "fhir",
-			Match:  config.Match{Host: "*.example.com", PathPrefix: "/fhir"},
-			Access: config.AccessCertificate, ClientID: "lab-partner", Audience: "https://fhir.example.com/R4",
+			Name:  "fhir",
+			Match: config.Match{Host: "*.example.com", PathPrefix: "/fhir"},
+			Mode:  config.ModeEnforce, Access: config.AccessCertificate, ClientID: "lab-partner", Audience: "https://fhir.example.com/R4",
 			Scope:                []string{"system/Observation.read", "system/Patient.read"},
 			InboundAuthorization: config.InboundReject,
 			Inject:               config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken},
 		}, {
-			Name: "rest", Match: config.Match{Host: "*", PathPrefix: "/"}, Access: config.AccessCertificate,
+			Name: "rest", Match: config.Match{Host: "*", PathPrefix: "/"}, Mode: config.ModeEnforce, Access: config.AccessCertificate,
 			Audience: "https://api.example.com", InboundAuthorization: config.InboundReplace, Inject: jwt,
 		}},
 		Limits: config.Limits{InFlight: 256, TokenCacheEntries: 5000, TokensPerClient: 8},
@@ -141,7 +141,7 @@ func endpoints() []config.Route {
 	for _, e := range [][2]string{{"token_endpoint", "token"}, {"introspection_endpoint", "introspect"}, {"revocation_endpoint", "revoke"}} {
 		routes = append(routes, config.Route{
 			Name: e[0], Match: config.Match{Host: "*", PathPrefix: "/oauth2/" + e[1]},
-			Access: config.AccessEndpoint, InboundAuthorization: config.InboundVerify,
+			Mode: config.ModeEnforce, Access: config.AccessEndpoint, InboundAuthorization: config.InboundVerify,
 		})
 	}
 	return routes
@@ -221,9 +221,29 @@ func TestAccepted(t *testing.T) {
 			func(c *config.Config) {
 				c.Routes[0].Match.Methods = []string{"OPTIONS"}
 				c.Routes = append(c.Routes, config.Route{
-					Name: "p", Match: c.Routes[0].Match, Access: config.AccessPreflight, InboundAuthorization: config.InboundVerify,
+					Name: "p", Match: c.Routes[0].Match, Mode: config.ModeEnforce, Access: config.AccessPreflight, InboundAuthorization: config.InboundVerify,
 				})
 			},
+		},
+		"shadow is for every route that does not say otherwise": {
+			minimal + "mode: shadow\nroutes: [{name: default}, {name: p, match: {pathPrefix: /p}, mode: enforce}]\n",
+			func(c *config.Config) {
+				c.Mode, c.Routes[0].Mode = config.ModeShadow, config.ModeShadow
+				enforced := c.Routes[0]
+				enforced.Name, enforced.Match.PathPrefix, enforced.Mode = "p", "/p", config.ModeEnforce
+				c.Routes = append(c.Routes, enforced)
+			},
+		},
+		"shadow is never for our own endpoints": {
+			strings.Replace(minimal, "{grpc", "{http: \"127.0.0.1:0\", grpc", 1) + "mode: shadow\n",
+			func(c *config.Config) {
+				c.Listen.HTTP, c.Mode = "127.0.0.1:0", config.ModeShadow
+				c.Routes[0].Mode = config.ModeShadow
+				c.Routes = append(endpoints(), c.Routes...)
+			},
+		},
+		"a route alone may be in shadow": {
+			minimal + "routes: [{name: default, mode: shadow}]\n", func(c *config.Config) { c.Routes[0].Mode = config.ModeShadow },
 		},
 		"JSON is YAML": {
 			`{"issuer": "https://gateway.example.com", "audience": "https://api.example.com", "listen": {"grpc": "unix:/run/certbearer/extauthz.sock"}}`,

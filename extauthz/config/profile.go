@@ -20,8 +20,10 @@ func checkProfile(m *mapping, config *Config) {
 	refuse(config.Compatibility != CompatibilityNone, "compatibility", "want none: clients have no secrets")
 	refuse(config.Callers.Proof == ProofNone, "callers", "want callers that are proven: by a Unix socket or by mTLS")
 	refuse(config.Clients.SharedAnchors != SharedAnchorsRefuse, "clients.sharedAnchors", "want refuse: clients are told apart by their subject")
+	refuse(config.Mode != ModeEnforce, "mode", "want enforce: what is refused does not pass")
 	for _, route := range config.Routes {
 		where := "route " + route.Name
+		refuse(config.Mode == ModeEnforce && route.Mode != ModeEnforce, where, "mode: want enforce: what is refused does not pass")
 		refuse(route.Access == AccessCertificate && route.Inject.Bind != BindCnf, where, "inject.bind: want cnf: every token is bound")
 		refuse(route.InboundAuthorization == InboundPass, where, "inboundAuthorization: want verify, reject or replace: only bound tokens pass")
 	}

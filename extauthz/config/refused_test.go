@@ -158,8 +158,9 @@ func TestValuesAreRefused(t *testing.T) {
 			"issuer: https://a/b/\naudience: https://a/b/oauth2/token\nlisten: {grpc: " + socket + "}", "2: audience: " + ourselves},
 		"an address of another spelling": {
 			"issuer: \"https://[0:0::1]\"\naudience: \"https://[::1]/oauth2/token\"\nlisten: {grpc: " + socket + "}", "2: audience: " + ourselves},
-		"the shadow mode":                      {more("mode: shadow"), "4: mode: shadow is not available in this version; want enforce"},
-		"another mode":                         {more("mode: off"), `4: mode: want enforce, got "off"`},
+		"another mode":                         {more("mode: off"), `4: mode: want enforce or shadow, got "off"`},
+		"a profile and shadow":                 {more("profile: fapi2\nmode: shadow"), "4: profile: fapi2: mode: want enforce: what is refused does not pass"},
+		"a profile and a route in shadow":      {more("profile: fapi2\nroutes: [{name: a, mode: shadow}]"), "4: profile: fapi2: route a: mode: want enforce: what is refused does not pass"},
 		"an empty path":                        {more("clients: {directory: \"\"}"), "4: clients.directory: must not be empty"},
 		"another rule for shared anchors":      {more("clients: {sharedAnchors: maybe}"), `4: clients.sharedAnchors: want refuse or allow, got "maybe"`},
 		"an algorithm that is not offered":     {more("keys: {algorithm: RS384}"), `4: keys.algorithm: want ES256, ES384, PS256, RS256 or EdDSA, got "RS384"`},
@@ -289,7 +290,14 @@ func TestRoutesAreRefused(t *testing.T) {
 		"a foreign token that Envoy would refuse": {
 			instead("{grpc", "{http: \"unix:/h\", grpc") + "envoy: {jwtAuthn: true}\nroutes: [{name: a, inboundAuthorization: pass}]\n",
 			`5: routes: route "a" has inboundAuthorization: pass, and with envoy.jwtAuthn Envoy refuses every token that is not of ours`},
-		"a route in shadow":                {route("mode: shadow"), "5: routes[0].mode: shadow is not available in this version; want enforce"},
+		"shadow that Envoy would end": {
+			instead("{grpc", "{http: \"unix:/h\", grpc") + "envoy: {jwtAuthn: true}\nmode: shadow\n",
+			"5: mode: shadow lets requests pass as they came, and with envoy.jwtAuthn Envoy refuses every request without a token of ours"},
+		"a route in shadow that Envoy would end": {
+			instead("{grpc", "{http: \"unix:/h\", grpc") + "envoy: {jwtAuthn: true}\nroutes: [{name: a, mode: shadow}]\n",
+			`5: routes: route "a" has mode: shadow, which lets requests pass as they came, and with envoy.jwtAuthn Envoy refuses every request without a token of ours`},
+		"an endpoint in shadow":            {instead("{grpc", "{http: \"unix:/h\", grpc") + "routes: [{name: a, access: endpoint, match: {pathPrefix: /oauth2/token}, mode: shadow}]\n", "4: routes[0].mode: our own endpoints are never in shadow: a token is given out or it is not"},
+		"another mode of a route":          {route("mode: off"), `5: routes[0].mode: want enforce or shadow, got "off"`},
 		"a host in capitals":               {match("host: A.example.com"), `5: routes[0].match.host: want "*", "*.example.com" or a lower-case name without a port, got "A.example.com"`},
 		"a host with a port":               {match("host: \"a:443\""), `5: routes[0].match.host: want "*", "*.example.com" or a lower-case name without a port, got "a:443"`},
 		"a host of 254 bytes":              {match("host: " + strings.Repeat("abcdefghi.", 25) + "abcd"), `5: routes[0].match.host: want "*", "*.example.com" or a lower-case name without a port, got "` + strings.Repeat("abcdefghi.", 6) + `abcd"…`},

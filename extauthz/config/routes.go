@@ -63,6 +63,7 @@ func implicitRoutes(global *Config) []Route {
 				Match:                Match{Host: "*", PathPrefix: endpoint.path},
 				Access:               AccessEndpoint,
 				InboundAuthorization: global.InboundAuthorization,
+				Mode:                 ModeEnforce,
 			})
 		}
 	}
@@ -73,6 +74,7 @@ func implicitRoutes(global *Config) []Route {
 		Audience:             global.Audience,
 		InboundAuthorization: global.InboundAuthorization,
 		Inject:               global.Inject,
+		Mode:                 global.Mode,
 	})
 }
 
@@ -97,12 +99,18 @@ var (
 
 func readRoute(m *mapping, global *Config) Route {
 	m.require("name")
-	readMode(m)
 	route := Route{
 		Name: text(m, "name", "", matching(routeName, "1 to 64 letters, digits, dots, hyphens or underscores")),
 		Access: text(m, "access", AccessCertificate,
 			oneOf([]Access{AccessCertificate, AccessPublic, AccessPreflight, AccessEndpoint})),
 		InboundAuthorization: text(m, "inboundAuthorization", global.InboundAuthorization, parseInbound),
+		Mode:                 text(m, "mode", global.Mode, parseMode),
+	}
+	if route.Access == AccessEndpoint && m.sound("access") {
+		if m.has("mode") && route.Mode == ModeShadow {
+			m.fail("mode", "our own endpoints are never in shadow: a token is given out or it is not")
+		}
+		route.Mode = ModeEnforce
 	}
 	if route.InboundAuthorization == InboundPass && route.Access != AccessCertificate && m.sound("access") {
 		m.fail("inboundAuthorization", fmt.Sprintf("pass has meaning only with access: certificate; with access: %s an Authorization is taken off, or is our endpoint's", route.Access))

@@ -11,7 +11,6 @@ import (
 // readConfig reads the top mapping. What it asks for is what the file may hold.
 func readConfig(m *mapping) *Config {
 	m.require("issuer")
-	readMode(m)
 	m.later("proxies")
 	config := &Config{
 		Issuer:                text(m, "issuer", "", parseIssuer),
@@ -19,6 +18,7 @@ func readConfig(m *mapping) *Config {
 		MTLSOrigin:            text(m, "mtlsOrigin", "", parseOrigin),
 		Compatibility:         text(m, "compatibility", CompatibilityNone, oneOf([]Compatibility{CompatibilityNone, CompatibilityMedplum})),
 		Profile:               text(m, "profile", ProfileNone, oneOf([]Profile{ProfileNone, ProfileFAPI2})),
+		Mode:                  text(m, "mode", ModeEnforce, parseMode),
 		Clients:               section(m, "clients", readClients),
 		Keys:                  section(m, "keys", readSigningKeys),
 		Certificate:           section(m, "certificate", readCertificate),
@@ -34,6 +34,7 @@ func readConfig(m *mapping) *Config {
 	config.Routes = readRoutes(m, config)
 	checkProfile(m, config)
 	checkForeign(m, config)
+	checkShadow(m, config)
 	m.close()
 	return config
 }
@@ -129,9 +130,23 @@ func injectReader(fallback Inject) func(*mapping) Inject {
 	}
 }
 
-// readMode accepts the one mode there is. Nothing is kept of it.
-func readMode(m *mapping) {
-	text(m, "mode", "enforce", oneOf([]string{"enforce"}, "shadow"))
+var parseMode = oneOf([]Mode{ModeEnforce, ModeShadow})
+
+// checkShadow reports a verifier in Envoy that would refuse what shadow lets pass.
+func checkShadow(m *mapping, config *Config) {
+	if !config.Envoy.JWTAuthn || !m.sound("routes") || !m.sound("mode") {
+		return
+	}
+	const why = "and with envoy.jwtAuthn Envoy refuses every request without a token of ours"
+	if config.Mode == ModeShadow {
+		m.fail("mode", "shadow lets requests pass as they came, "+why)
+		return
+	}
+	for _, route := range config.Routes {
+		if route.Mode == ModeShadow && (route.Access == AccessCertificate) {
+			m.fail("routes", "route "+quote(route.Name)+" has mode: shadow, which lets requests pass as they came, "+why)
+		}
+	}
 }
 
 func readLimits(m *mapping) Limits {

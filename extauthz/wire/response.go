@@ -64,7 +64,8 @@ type Header struct{ Name, Value string }
 
 // Metadata is what Envoy's access log, RBAC and rate limits may know of the
 // decision. It is for the operator: nothing of it reaches the caller.
-type Metadata struct{ Client, Reason, Route string }
+// Mode is "shadow" where the decision was not carried out, and "" otherwise.
+type Metadata struct{ Client, Reason, Route, Mode string }
 
 // Allowance is what an allowed request is changed by.
 type Allowance struct {
@@ -85,8 +86,8 @@ type Refusal struct {
 	Metadata Metadata
 }
 
-// Response is an answer to a check. Only Allow makes one that lets the request
-// through; the zero value refuses with 503.
+// Response is an answer to a check. Only Allow and Pass make one that lets the
+// request through; the zero value refuses with 503.
 type Response struct {
 	allowed   bool
 	allowance Allowance
@@ -95,6 +96,13 @@ type Response struct {
 
 // Allow lets the request through, changed.
 func Allow(a Allowance) Response { return Response{allowed: true, allowance: a} }
+
+// Pass lets the request through as it came: no header is set and none is taken off.
+// It is for a decision that is not carried out, and says so in the metadata.
+func Pass(m Metadata) Response {
+	m.Mode = "shadow"
+	return Response{allowed: true, allowance: Allowance{Metadata: m}}
+}
 
 // Deny refuses the request.
 func Deny(r Refusal) Response { return Response{refusal: r} }
@@ -149,7 +157,7 @@ func options(headers []Header) []*corev3.HeaderValueOption {
 
 func (m Metadata) value() *structpb.Struct {
 	fields := make(map[string]*structpb.Value, 3)
-	for name, text := range map[string]string{"client": m.Client, "reason": m.Reason, "route": m.Route} {
+	for name, text := range map[string]string{"client": m.Client, "reason": m.Reason, "route": m.Route, "mode": m.Mode} {
 		if text != "" {
 			fields[name] = structpb.NewStringValue(text)
 		}

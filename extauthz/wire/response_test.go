@@ -122,3 +122,17 @@ func texts(all map[string]string) *structpb.Struct {
 	}
 	return out
 }
+
+func TestAPassChangesNothingAndSaysWhy(t *testing.T) {
+	want := &authv3.CheckResponse{
+		Status:       &statuspb.Status{Code: int32(codes.OK)},
+		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{}},
+		DynamicMetadata: &structpb.Struct{Fields: map[string]*structpb.Value{
+			"reason": structpb.NewStringValue("client_unknown"), "mode": structpb.NewStringValue("shadow"),
+		}},
+	}
+	got := wire.Pass(wire.Metadata{Reason: "client_unknown"}).CheckResponse()
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

@@ -109,6 +109,8 @@ func newExplainer(settings *config.Config) (*extauthz.Explainer, error) {
 		EndpointOrigin:  config.Origin(settings.Issuer),
 		EndpointPaths:   tokenendpoint.Paths(),
 		EndpointHosts:   endpointHosts(settings),
+		Shadow:          settings.Mode == config.ModeShadow,
+		ClientModes:     clientModes(settings),
 	}), nil
 }
 

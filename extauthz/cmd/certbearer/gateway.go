@@ -133,6 +133,8 @@ func (g *gateway) newServer() (*extauthz.Server, error) {
 		EndpointPaths:         tokenendpoint.Paths(),
 		EndpointHosts:         endpointHosts(g.config),
 		RemoveHeaders:         envoy.CertificateHeaders(),
+		Shadow:                g.config.Mode == config.ModeShadow,
+		ClientModes:           clientModes(g.config),
 		InFlight:              g.config.Limits.InFlight,
 		Panicked:              func(value any, stack []byte) { g.logPanic("a check", value, stack) },
 	})
@@ -207,6 +209,9 @@ func (g *gateway) run(ctx context.Context) error {
 	for _, warning := range endpointWarnings(g.config) {
 		g.log.Warn(warning)
 	}
+	for _, warning := range shadowWarnings(g.config) {
+		g.log.Warn(warning)
+	}
 	if hops := g.config.Certificate.Hops; hops > 1 {
 		g.log.Warn("certificate.hops: whoever can reach the calling proxy, and is not the proxy in front of it, can name any client's certificate", "hops", hops)
 	}
@@ -279,6 +284,7 @@ func (g *gateway) publishClients(snapshot *policies.Snapshot, report policies.Re
 		Error:  snapshot.Count(policies.StatusError),
 		Faulty: len(report.Faults),
 	})
+	g.tellShadow(snapshot)
 	g.log.Info("clients loaded", "clients", snapshot.Len(), "documents", report.Documents, "faults", len(report.Faults), "generation", generation)
 	g.readiness.Lift(needClients)
 }

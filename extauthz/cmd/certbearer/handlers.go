@@ -38,11 +38,13 @@ type health struct {
 	// Healthy is false if something is configured that is not in use.
 	Healthy bool `json:"healthy"`
 	// CallersUnauthenticated warns: whoever reaches the socket is believed.
-	CallersUnauthenticated bool     `json:"callers_unauthenticated"`
-	Generation             uint64   `json:"generation"`
-	Clients                int      `json:"clients"`
-	Faults                 []string `json:"faults"`
-	Warnings               []string `json:"warnings"`
+	CallersUnauthenticated bool   `json:"callers_unauthenticated"`
+	Generation             uint64 `json:"generation"`
+	Clients                int    `json:"clients"`
+	// Shadow is what is in shadow: its requests pass as they came.
+	Shadow   inShadow `json:"shadow"`
+	Faults   []string `json:"faults"`
+	Warnings []string `json:"warnings"`
 }
 
 // healthz answers 200 while everything configured is in use, 500 with the
@@ -55,7 +57,9 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 		Generation:             st.Generation,
 		Faults:                 g.faults.texts(),
 		Warnings:               append(g.keyWarnings(st), g.faults.warnings()...),
+		Shadow:                 shadowOf(g.config, st.Clients),
 	}
+	h.Warnings = append(h.Warnings, clientShadowWarnings(g.config, h.Shadow.Clients)...)
 	if st.Clients != nil {
 		h.Clients = st.Clients.Len()
 	}

@@ -67,6 +67,7 @@ func convertRoute(route config.Route) (extauthz.Route, error) {
 		ClientID: route.ClientID,
 		Audience: route.Audience,
 		Scope:    route.Scope,
+		Shadow:   route.Mode == config.ModeShadow,
 	}
 	switch route.Access {
 	case config.AccessCertificate:

@@ -1,0 +1,101 @@
+package extauthz
+
+import (
+	"slices"
+
+	"github.com/certbearer/certbearer/extauthz/wire"
+	"github.com/certbearer/certbearer/policies"
+	"github.com/certbearer/certbearer/policies/decision"
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+// inShadow reports that the verdict is not carried out: the request passes as it
+// came, and only the record says what would have been. What is most particular
+// counts: the client's document, then its route, then what holds for all.
+//
+// It comes after the decision and has no part in it. Whatever is not said to be in
+// shadow here is enforced.
+func (s *Server) inShadow(request *wire.Request, v *verdict) bool {
+	route := s.routeOf(request, v)
+	if s.forEndpoint(request, route) {
+		return false
+	}
+	switch s.clientMode(v) {
+	case policies.ModeShadow:
+		return true
+	case policies.ModeEnforce:
+		return false
+	}
+	return s.unclaimedInShadow(route, v.reason)
+}
+
+// unclaimedInShadow is for requests that are of no client with a mode of its own.
+// One of which nobody can say the route may be another route's to the upstream, so
+// all of them have to be in shadow; one that no route covers is of none.
+func (s *Server) unclaimedInShadow(route *Route, reason decision.Reason) bool {
+	switch {
+	case reason == decision.PathAmbiguous:
+		return s.config.Shadow && s.config.Routes.allShadow
+	case route != nil:
+		return route.Shadow
+	case reason == decision.RouteUnmatched:
+		return s.config.Shadow
+	}
+	return s.config.Shadow && s.config.Routes.allShadow
+}
+
+// forEndpoint reports a request for an endpoint of ours, or one that may be: a
+// token is given out or it is not, and a statement that we did not make is always
+// taken off.
+func (s *Server) forEndpoint(request *wire.Request, route *Route) bool {
+	if route != nil && route.Access == AccessEndpoint {
+		return true
+	}
+	return slices.Contains(s.config.EndpointPaths, request.Path) && s.leadsHere(request)
+}
+
+// routeOf returns the route of a request, nil where there is none. A check that was
+// refused before the routes were looked at, as under overload, has one too: to tell
+// costs a few comparisons.
+func (s *Server) routeOf(request *wire.Request, v *verdict) *Route {
+	switch {
+	case v.route != nil:
+		return v.route
+	case v.reason == decision.Overloaded, v.reason == decision.RequestMalformed:
+		route, _ := s.config.Routes.Select(request, nil)
+		return route
+	}
+	return s.config.Routes.byName[request.Route]
+}
+
+// clientMode is what the document of the client says to which the certificate
+// itself leads. Who presents a stranger's certificate on a route that names a
+// client in shadow is not that client.
+func (s *Server) clientMode(v *verdict) policies.Mode {
+	if !s.config.ClientModes {
+		return policies.ModeUnsaid
+	}
+	client := v.identity.Client
+	switch {
+	case client != nil && client.Mode() == policies.ModeUnsaid:
+		return policies.ModeUnsaid
+	case client != nil && v.reason.Allows():
+		return client.Mode()
+	case !v.reason.Allows():
+		return v.presentedMode()
+	}
+	return policies.ModeUnsaid
+}
+
+// presentedMode finds the client of a refused request by its certificate alone.
+func (v *verdict) presentedMode() policies.Mode {
+	clients, leaf := v.state.Clients, v.identity.Evidence.Leaf
+	if clients == nil || leaf == nil || clients.WithMode() == 0 {
+		return policies.ModeUnsaid
+	}
+	client, err := clients.Resolve(truststore.NewChain(leaf, v.identity.Evidence.Intermediates), policies.Hint{}, nil)
+	if err != nil {
+		return policies.ModeUnsaid
+	}
+	return client.Mode()
+}
