@@ -17,7 +17,7 @@ import (
 
 func TestEveryFieldOfAnAuditRecordIsDescribedInItsOrder(t *testing.T) {
 	full := audit.Record{
-		Time: time.Now(), RequestID: "a", Reason: decision.Allowed, Field: "a", Detail: "a", Client: "a", Route: "a", Method: "a",
+		Time: time.Now(), RequestID: "a", Shadow: true, Reason: decision.Allowed, Field: "a", Detail: "a", Client: "a", Route: "a", Method: "a",
 		Host: "a", Path: "a", Source: "a", Thumbprint: [32]byte{1}, Subject: "a", Issuer: "a", Serial: "a", NotAfter: time.Now(),
 		TokenID: "a", TokenCached: true, Generation: 1, Duration: time.Second,
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // accessLog writes one JSON object a request. The path goes without its query,
-// which is where callers put secrets; names the two metadata keys it prints, so
+// which is where callers put secrets; names the metadata keys it prints, so
 // that nothing else certbearer may set there shows; holds no header but the
 // request id.
 func accessLog(path string) []*accesslogv3.AccessLog {
@@ -48,6 +48,7 @@ func logFormat() *corev3.SubstitutionFormatString {
 		"details":     "%RESPONSE_CODE_DETAILS%",
 		"flags":       "%RESPONSE_FLAGS%",
 		"client":      "%DYNAMIC_METADATA(" + extAuthzFilter + ":client)%",
+		"mode":        "%DYNAMIC_METADATA(" + extAuthzFilter + ":mode)%",
 		"reason":      "%DYNAMIC_METADATA(" + extAuthzFilter + ":reason)%",
 		"duration_ms": "%DURATION%",
 		"received":    "%BYTES_RECEIVED%",

@@ -6,7 +6,6 @@ import (
 	"github.com/certbearer/certbearer/extauthz/wire"
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/decision"
-	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 // inShadow reports that the verdict is not carried out: the request passes as it
@@ -89,13 +88,9 @@ func (s *Server) clientMode(v *verdict) policies.Mode {
 
 // presentedMode finds the client of a refused request by its certificate alone.
 func (v *verdict) presentedMode() policies.Mode {
-	clients, leaf := v.state.Clients, v.identity.Evidence.Leaf
-	if clients == nil || leaf == nil || clients.WithMode() == 0 {
+	clients, proven := v.state.Clients, v.identity.Evidence
+	if clients == nil || proven.Leaf == nil || clients.WithMode() == 0 {
 		return policies.ModeUnsaid
 	}
-	client, err := clients.Resolve(truststore.NewChain(leaf, v.identity.Evidence.Intermediates), policies.Hint{}, nil)
-	if err != nil {
-		return policies.ModeUnsaid
-	}
-	return client.Mode()
+	return clients.ModeOf(proven.Leaf, proven.Intermediates)
 }

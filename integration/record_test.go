@@ -12,6 +12,7 @@ import (
 type record struct {
 	RequestID  string `json:"request_id"`
 	Decision   string `json:"decision"`
+	Mode       string `json:"mode"`
 	Reason     string `json:"reason"`
 	Client     string `json:"client"`
 	Route      string `json:"route"`

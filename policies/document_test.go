@@ -616,3 +616,44 @@ func TestTheWishForBoundTokensIsFulfilledAndNoOther(t *testing.T) {
 		}
 	}
 }
+
+func TestTheModeOfAClient(t *testing.T) {
+	for name, test := range map[string]struct {
+		document fields
+		want     policies.Mode
+	}{
+		"a document that says none leaves it to the route": {fields{}, policies.ModeUnsaid},
+		"enforce": {fields{"mode": "enforce"}, policies.ModeEnforce},
+		"shadow":  {fields{"mode": "shadow"}, policies.ModeShadow},
+		"shadow ends when the client is turned off": {fields{"mode": "shadow", "status": "off"}, policies.ModeUnsaid},
+		"and when its status is error":              {fields{"mode": "shadow", "status": "error"}, policies.ModeUnsaid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := client(t, "lab", test.document).Mode(); got != test.want {
+				t.Errorf("the mode is %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestClientsInShadowAreCountedAsTheyComeAndGo(t *testing.T) {
+	builder := policies.Empty(policies.Options{}).Edit()
+	for id, mode := range map[string]string{"a": "shadow", "b": "shadow", "c": "enforce"} {
+		builder.Put(client(t, id, fields{"mode": mode}))
+	}
+	builder.Put(client(t, "d", fields{}))
+	first := builder.Snapshot()
+	builder = first.Edit()
+	builder.TurnOff("a")
+	builder.Put(client(t, "b", fields{"mode": "enforce"}))
+	builder.Remove("c")
+	second := builder.Snapshot()
+	for name, test := range map[string]struct {
+		snapshot         *policies.Snapshot
+		shadow, withMode int
+	}{"before": {first, 2, 3}, "after": {second, 0, 1}} {
+		if test.snapshot.InShadow() != test.shadow || test.snapshot.WithMode() != test.withMode {
+			t.Errorf("%s: %d in shadow, %d with a mode", name, test.snapshot.InShadow(), test.snapshot.WithMode())
+		}
+	}
+}

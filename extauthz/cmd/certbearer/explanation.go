@@ -15,6 +15,7 @@ import (
 // explanation is what explain prints.
 type explanation struct {
 	Allowed bool             `json:"allowed"`
+	Mode    string           `json:"mode,omitempty"` // "shadow": none of it is carried out
 	Reason  decision.Reason  `json:"reason"`
 	Detail  string           `json:"detail,omitempty"`
 	Route   string           `json:"route,omitempty"`
@@ -45,6 +46,9 @@ func newExplanation(of extauthz.Explanation, steps []decision.Entry) *explanatio
 		Advice:  advice(of.Reason),
 		Steps:   steps,
 		of:      of,
+	}
+	if of.Shadow {
+		e.Mode = "shadow"
 	}
 	if of.Err != nil {
 		field, cause := placeOf(of.Err)
@@ -101,6 +105,9 @@ func (e *explanation) summary() []labelled {
 		verdict = "allowed: " + e.Reason.String()
 	}
 	lines := []labelled{{"decision", verdict}}
+	if e.Mode != "" {
+		lines = append(lines, labelled{"mode", "shadow: the request passes as it came; the rest is what would be"})
+	}
 	for _, line := range []labelled{{"because", e.Detail}, {"route", e.Route}, {"client", e.Client}, {"caller gets", e.outcome()}, {"what to do", e.Advice}} {
 		if line.text != "" {
 			lines = append(lines, line)
