@@ -46,7 +46,7 @@ func Replacements(p Params) []Replacement {
 	}
 	if p.ClientCertificate == Required {
 		r.Param = "ClientCertificate"
-		r.Lost = "a connection without a certificate is not ended by a TLS alert: each of its requests is answered 401, on every path"
+		r.Lost = "a connection without a certificate is not ended by a TLS alert: each of its requests is refused instead, on every path"
 	}
 	return []Replacement{r}
 }

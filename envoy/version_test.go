@@ -93,7 +93,7 @@ func TestWhatAnOlderEnvoyDoesWithout(t *testing.T) {
 		Instead: "the listener has no trusted_ca, so that it names no CA to clients all the same"}
 	required := listed
 	required.Param = "ClientCertificate"
-	required.Lost = "a connection without a certificate is not ended by a TLS alert: each of its requests is answered 401, on every path"
+	required.Lost = "a connection without a certificate is not ended by a TLS alert: each of its requests is refused instead, on every path"
 	cases := map[string]struct {
 		p    envoy.Params
 		want []envoy.Replacement

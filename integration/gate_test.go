@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/certbearer/certbearer/envoy"
+	"github.com/certbearer/certbearer/envoy/envoytest"
 	"github.com/certbearer/certbearer/envoy/run"
 )
 
@@ -28,7 +29,7 @@ type gate struct {
 // the given functions.
 func (w *world) envoy(changes ...change) *gate {
 	w.t.Helper()
-	binary := realEnvoy(w.t)
+	binary := w.binary()
 	mustRun(w.t, "render", "envoy", "--config", w.config, "--output-dir", w.folder)
 	path := w.changed(changes)
 	proxy, err := binary.Start(w.t.Context(), run.Config{Path: path, Concurrency: 1, Log: w.envoyLog()})
@@ -42,6 +43,15 @@ func (w *world) envoy(changes ...change) *gate {
 	}
 	g.keys = &keySet{gate: g}
 	return g
+}
+
+// binary is the Envoy of the version that the world wants.
+func (w *world) binary() run.Binary {
+	w.t.Helper()
+	if w.build == "" {
+		return realEnvoy(w.t)
+	}
+	return envoytest.Version(w.t, w.build)
 }
 
 // envoyLog is a file for what Envoy prints.

@@ -26,6 +26,7 @@ type world struct {
 	ops      string // address
 	grpc     string // address as the log has it
 	gates    []*gate
+	build    string // of Envoy, such as "1.37.0"; any where empty
 }
 
 // open makes a world in which certbearer serves. It has no Envoy yet.

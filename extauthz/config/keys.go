@@ -81,7 +81,7 @@ func Keys() []Key {
 		{"envoy.front.sans", "", "the exact names of which that certificate has one, as in `callers.sans`; required to render likewise"},
 		{"envoy.certificate", "", "the PEM file of Envoy's own certificate; required to render"},
 		{"envoy.key", "", "the PEM file of its key; required to render"},
-		{"envoy.clientCertificate", "optional", "`optional` (without one certbearer refuses, and records it) or `required` (the handshake fails; before Envoy 1.39 each request is answered 401)"},
+		{"envoy.clientCertificate", "optional", "`optional` (without one certbearer refuses, and records it) or `required` (the handshake fails; before Envoy 1.39 each request is refused)"},
 		{"envoy.timeout", "500ms", "how long Envoy waits for a decision, 10ms to 10s"},
 		{"envoy.jwtAuthn", "false", "whether Envoy verifies injected tokens too; needs listen.http"},
 		{"envoy.accessLog", "stdout", "`stdout`, a file, or `\"\"` for none"},
