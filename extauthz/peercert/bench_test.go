@@ -21,12 +21,28 @@ func BenchmarkRead(b *testing.B) {
 		{"peer alone", peercert.Peer, presented(peer)},
 		{"peer with a chain of three", peercert.Peer, presented(peer, full)},
 		{"xfcc with a chain of three", peercert.XFCC, presented("", full)},
+		{"xfcc as JSON with a chain of three", peercert.XFCC, presented("", array(inJSON(p.leaf, p.near, p.far)))},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			r := newReader(b, bench.from, 0)
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := r.Read(bench.in, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	for _, f := range peercert.Formats() {
+		name, certificates := string(f)+" alone", []*testca.Issued{p.leaf}
+		if carriesChain(f) {
+			name, certificates = string(f)+" with a chain of three", []*testca.Issued{p.leaf, p.near, p.far}
+		}
+		b.Run(name, func(b *testing.B) {
+			r, in := readerOf(b, f), sentBy(f, certificates...).presented()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := r.Read(in, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -193,7 +193,7 @@ func (e *element) chainDERs() ([][]byte, error) {
 	for i, text := range e.chainBlocks {
 		der, err := plainBlocks([]byte(text), 1)
 		if err != nil {
-			return nil, fmt.Errorf("string %d: %w", i+1, err)
+			return nil, fmt.Errorf("string %d: %v", i+1, err) // not too many: one too many here
 		}
 		ders = append(ders, der[0])
 	}

@@ -27,6 +27,9 @@ func FuzzXFCC(f *testing.F) {
 			wantOrderly(t, got, err)
 			return
 		}
+		if strings.HasPrefix(first, "[") {
+			return // FuzzXFCCJSON
+		}
 		var elements []string
 		for _, value := range values {
 			elements = append(elements, split(value, ',')...)

@@ -58,11 +58,45 @@ func TestWhatEnvoyWritesIsReadBack(t *testing.T) {
 	})
 }
 
+func TestWhatEachProxyWritesIsReadBack(t *testing.T) {
+	all := strangers(t, 12)
+	name := rapid.StringMatching(`[ -~é]{0,40}`)
+	rapid.Check(t, func(t *rapid.T) {
+		chain := rapid.SliceOfNDistinct(rapid.SampledFrom(all), 1, 10, (*testca.Issued).Thumbprint).Draw(t, "chain")
+		leaf, others := chain[0], chain[1:]
+		for _, f := range peercert.Formats() {
+			r, err := peercert.NewReader(peercert.Config{From: peercert.Header, Header: headerOf(f), Format: f})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := others
+			if !carriesChain(f) {
+				want = nil
+			}
+			wantReadBy(t, r, string(f), sentBy(f, chain...).presented(), leaf, want)
+			if f == peercert.FormatTraefik {
+				wantReadBy(t, r, string(f), oldTraefik(chain...).presented(), leaf, want)
+			}
+		}
+		w := inJSON(leaf, others...)
+		w.Subject = "CN=" + escapeName(name.Draw(t, "CN"))
+		w.By, w.URI, w.DNS = []string{name.Draw(t, "By")}, rapid.SliceOfN(name, 0, 3).Draw(t, "URI"), rapid.SliceOfN(name, 0, 3).Draw(t, "DNS")
+		wantRead(t, peercert.XFCC, 0, presented("", array(w)), leaf, others)
+		if len(others) < 9 { // the limit on all certificates together has its own test
+			wantRead(t, peercert.Peer, 1, presented(leaf.URLEncodedPEM(), array(inJSON(all[0]), w)), leaf, others)
+		}
+	})
+}
+
 func wantRead(t *rapid.T, from peercert.Source, hops int, p peercert.Presented, leaf *testca.Issued, want []*testca.Issued) {
 	r, err := peercert.NewReader(peercert.Config{From: from, XFCCHops: hops})
 	if err != nil {
 		t.Fatal(err)
 	}
+	wantReadBy(t, r, string(from), p, leaf, want)
+}
+
+func wantReadBy(t *rapid.T, r *peercert.Reader, from string, p peercert.Presented, leaf *testca.Issued, want []*testca.Issued) {
 	got, err := r.Read(p, nil)
 	if err != nil {
 		t.Fatalf("%s: %v", from, err)

@@ -67,6 +67,9 @@ func NewReader(c Config) (*Reader, error) {
 		if err := checkFormat(c.Format, name); err != nil {
 			return nil, err
 		}
+		if c.XFCCHops != 0 {
+			return nil, fmt.Errorf("peercert: hops of %s beside the header %s", xfccHeader, name)
+		}
 	default:
 		return nil, fmt.Errorf("peercert: unknown source %q: want %q, %q, %q, %q or %q", c.From, Peer, XFCC, Statement, TLS, Header)
 	}
