@@ -24,6 +24,8 @@ type Config struct {
 	Listen      Listen
 	Callers     Callers
 	Certificate Certificate
+	// Proxies are those that ask over HTTP. A connection is of exactly one.
+	Proxies []Proxy
 
 	InboundAuthorization  InboundAuthorization
 	InjectedTokenLifetime time.Duration
@@ -131,6 +133,74 @@ type Listen struct {
 	// TLS is where we end TLS ourselves, with client certificates; its Address is
 	// empty for nowhere.
 	TLS ListenTLS
+	// Proxies is where proxies connect that are known by name or address.
+	Proxies ListenProxies
+}
+
+// ListenProxies is a listener for [Proxy] entries with MTLS or Addresses; its
+// Address is empty for nowhere. Certificate, Key and TrustedCA are PEM files:
+// without the first two it is plain HTTP, and with TrustedCA proxies can be known
+// by their certificates.
+type ListenProxies struct {
+	Address     string
+	Certificate string
+	Key         string
+	TrustedCA   string
+}
+
+// Proxy is one that asks over HTTP, and how it is known: exactly one of Socket,
+// MTLS and Addresses is set. Its Header, in lower case and never empty, has the
+// client's certificate as Format says.
+type Proxy struct {
+	Name string
+	// Socket is a "unix:/path" of its own: whoever connects there is this proxy.
+	Socket string
+	// MTLS are the names of which its certificate has one, as in [Callers].
+	MTLS []string
+	// Addresses are the networks that it connects from, such as "10.0.1.0/24".
+	Addresses []string
+	Header    string
+	Format    Format
+}
+
+// Format is how a header holds the client's certificate.
+type Format string
+
+// The values of [Format].
+const (
+	// FormatXFCC is Envoy's x-forwarded-client-cert, as text or as JSON. It is a
+	// proxy's only; on the gRPC listener it is [FromXFCC].
+	FormatXFCC    Format = "xfcc"
+	FormatALB     Format = "alb"
+	FormatALBLeaf Format = "alb-leaf"
+	FormatNginx   Format = "nginx"
+	FormatRFC9440 Format = "rfc9440"
+	FormatApache  Format = "apache"
+	FormatHAProxy Format = "haproxy"
+	FormatTraefik Format = "traefik"
+)
+
+// Formats returns the formats that any caller's header may have.
+func Formats() []Format {
+	return []Format{FormatALB, FormatALBLeaf, FormatNginx, FormatRFC9440, FormatApache, FormatHAProxy, FormatTraefik}
+}
+
+// header is where the proxy of the format sends it, "" where it has no header of
+// its own.
+func (f Format) header() string {
+	switch f {
+	case FormatXFCC:
+		return "x-forwarded-client-cert"
+	case FormatALB:
+		return "x-amzn-mtls-clientcert"
+	case FormatALBLeaf:
+		return "x-amzn-mtls-clientcert-leaf"
+	case FormatRFC9440:
+		return "client-cert"
+	case FormatTraefik:
+		return "x-forwarded-tls-client-cert"
+	}
+	return ""
 }
 
 // ListenTLS is a listener of our own endpoints for clients without a proxy that
@@ -174,6 +244,9 @@ type Certificate struct {
 	// the right, the client's stands. 0: exactly one element may be there. Above 1
 	// only with [FromXFCC].
 	Hops int
+	// Header and Format say where, with [FromHeader], and are empty with others.
+	Header string
+	Format Format
 }
 
 // CertificateFrom is a source of evidence.
@@ -185,6 +258,8 @@ const (
 	FromPeer CertificateFrom = "peer"
 	// FromXFCC: the x-forwarded-client-cert header.
 	FromXFCC CertificateFrom = "xfcc"
+	// FromHeader: a header of another proxy, which stands in front of the caller.
+	FromHeader CertificateFrom = "header"
 )
 
 // InboundAuthorization says what becomes of a caller's own Authorization header.

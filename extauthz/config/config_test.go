@@ -87,7 +87,14 @@ func fullExample(dir string) *config.Config {
 		Keys: config.SigningKeys{
 			Directory: "/var/lib/certbearer/keys", Algorithm: config.PS256, PublishAhead: 90 * time.Minute, RotateEvery: 720 * time.Hour,
 		},
-		Listen: config.Listen{GRPC: "0.0.0.0:9191", HTTP: "unix:" + dir + "/run/http.sock", Ops: "[::1]:9193"},
+		Listen: config.Listen{GRPC: "0.0.0.0:9191", HTTP: "unix:" + dir + "/run/http.sock", Ops: "[::1]:9193", Proxies: config.ListenProxies{
+			Address: "0.0.0.0:9443", Certificate: dir + "/tls/proxies.crt", Key: dir + "/tls/proxies.key", TrustedCA: dir + "/tls/proxies-ca.crt",
+		}},
+		Proxies: []config.Proxy{
+			{Name: "beside", Socket: "unix:" + dir + "/run/nginx.sock", Header: "x-mtls-cert", Format: config.FormatNginx},
+			{Name: "edge", MTLS: []string{"spiffe://mesh/edge-proxy", "edge.internal"}, Header: "client-cert", Format: config.FormatRFC9440},
+			{Name: "balancer", Addresses: []string{"10.0.1.0/24", "10.0.2.7/32", "2001:db8::/32"}, Header: "x-amzn-mtls-clientcert", Format: config.FormatALB},
+		},
 		Callers: config.Callers{
 			Proof:       config.ProofMTLS,
 			Certificate: dir + "/tls/server.crt", Key: dir + "/tls/server.key", TrustedCA: dir + "/tls/mesh-ca.crt",
@@ -178,6 +185,27 @@ func TestAccepted(t *testing.T) {
 			strings.Replace(minimal, "{grpc", "{tls: {address: \"0.0.0.0:8444\", certificate: a.crt, key: a.key}, grpc", 1),
 			func(c *config.Config) {
 				c.Listen.TLS = config.ListenTLS{Address: "0.0.0.0:8444", Certificate: "/etc/certbearer/a.crt", Key: "/etc/certbearer/a.key"}
+			},
+		},
+		"the certificate in a header of a proxy in front": {
+			minimal + "certificate: {from: header, header: X-SSL-Cert, format: haproxy}\n", func(c *config.Config) {
+				c.Certificate = config.Certificate{From: config.FromHeader, Header: "x-ssl-cert", Format: config.FormatHAProxy}
+			},
+		},
+		"a header that the format has of its own": {
+			minimal + "certificate: {from: header, format: alb-leaf}\n", func(c *config.Config) {
+				c.Certificate = config.Certificate{From: config.FromHeader, Header: "x-amzn-mtls-clientcert-leaf", Format: config.FormatALBLeaf}
+			},
+		},
+		"a proxy that writes Envoy's header, on a socket of its own": {
+			minimal + "proxies: [{name: mesh, socket: \"unix:/run/mesh.sock\", header: x-forwarded-client-cert, format: xfcc}]\n", func(c *config.Config) {
+				c.Proxies = []config.Proxy{{Name: "mesh", Socket: "unix:/run/mesh.sock", Header: "x-forwarded-client-cert", Format: config.FormatXFCC}}
+			},
+		},
+		"a proxy that is known by its address, over plain HTTP": {
+			strings.Replace(minimal, "{grpc", "{proxies: {address: \"0.0.0.0:9080\"}, grpc", 1) + "proxies: [{name: alb, addresses: [10.0.0.0/8], format: alb}]\n", func(c *config.Config) {
+				c.Listen.Proxies = config.ListenProxies{Address: "0.0.0.0:9080"}
+				c.Proxies = []config.Proxy{{Name: "alb", Addresses: []string{"10.0.0.0/8"}, Header: "x-amzn-mtls-clientcert", Format: config.FormatALB}}
 			},
 		},
 		"the profile of FAPI 2.0": {

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -29,6 +30,10 @@ func FuzzParse(f *testing.F) {
 		minimal + "routes: [{name: a, access: preflight}, {name: a}]\n",
 		strings.Replace(minimal, socket, "127.0.0.1:1", 1) + "callers: {certificate: a, key: b, trustedCA: c, sans: [\"spiffe://d/e\"]}\n",
 		strings.Replace(minimal, socket, "\"[::1]:0\"", 1) + "callers: unauthenticated\n",
+		minimal + "proxies: [{name: a, socket: \"unix:/b\", header: x-c, format: nginx}]\n",
+		strings.Replace(minimal, "{grpc", "{proxies: {address: \"[::]:1\", certificate: a, key: b, trustedCA: c}, grpc", 1) +
+			"proxies: [{name: a, mtls: [\"spiffe://d/e\"], format: xfcc}, {name: b, addresses: [10.0.0.1, \"fd00::/8\"], format: alb}]\n",
+		minimal + "certificate: {from: header, format: traefik}\n",
 		minimal + "envoy: {upstream: \"https://[::1]:1\", jwtAuthn: true}\n",
 	} {
 		f.Add([]byte(seed))
@@ -86,6 +91,7 @@ func checkInvariants(t *testing.T, c *config.Config) {
 		t.Errorf("admin %q", c.Listen.Admin)
 	}
 	checkProof(t, c)
+	checkProxies(t, c)
 	checkBounds(t, c)
 	checkRoutes(t, c)
 }
@@ -108,6 +114,40 @@ func checkProof(t *testing.T, c *config.Config) {
 		}
 	default:
 		t.Errorf("proof %q", c.Callers.Proof)
+	}
+}
+
+// checkProxies holds each proxy to one way of being known, and two to different
+// connections.
+func checkProxies(t *testing.T, c *config.Config) {
+	known := map[string]string{}
+	for _, p := range c.Proxies {
+		ways := 0
+		for _, is := range []bool{p.Socket != "", len(p.MTLS) > 0, len(p.Addresses) > 0} {
+			if is {
+				ways++
+			}
+		}
+		if ways != 1 || p.Name == "" || p.Header == "" || p.Header != strings.ToLower(p.Header) || p.Format == "" {
+			t.Errorf("proxy %+v", p)
+		}
+		if p.Socket == "" && c.Listen.Proxies.Address == "" || len(p.MTLS) > 0 && c.Listen.Proxies.TrustedCA == "" {
+			t.Errorf("proxy %+v at %+v", p, c.Listen.Proxies)
+		}
+		for _, network := range p.Addresses {
+			if prefix, err := netip.ParsePrefix(network); err != nil || prefix != prefix.Masked() || prefix.Bits() < 8 {
+				t.Errorf("network %q", network)
+			}
+		}
+		for _, key := range append(append([]string{p.Name, p.Socket}, p.MTLS...), p.Addresses...) {
+			if other, twice := known[key]; twice && key != "" && other != p.Name {
+				t.Errorf("%s is said of %s and %s", key, other, p.Name)
+			}
+			known[key] = p.Name
+		}
+	}
+	if (c.Certificate.From == config.FromHeader) != (c.Certificate.Header != "" && c.Certificate.Format != "") {
+		t.Errorf("certificate %+v", c.Certificate)
 	}
 }
 

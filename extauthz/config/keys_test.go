@@ -156,7 +156,8 @@ func TestRequiredKeysAreRequired(t *testing.T) {
 		"issuer":              "https://gateway.example.com",
 		"listen.grpc":         "127.0.0.1:9191",
 		"callers.certificate": "a", "callers.key": "b", "callers.trustedCA": "c", "callers.sans": "[d]",
-		"routes[].name": "e",
+		"routes[].name":  "e",
+		"proxies[].name": "f", "proxies[].format": "alb",
 	}
 	document := func(without string) string {
 		value := func(path string) string {
@@ -165,9 +166,18 @@ func TestRequiredKeysAreRequired(t *testing.T) {
 			}
 			return path[strings.LastIndex(path, ".")+1:] + ": " + complete[path]
 		}
+		list := func(paths ...string) string {
+			var values []string
+			for _, path := range paths {
+				if text := value(path); text != "" {
+					values = append(values, text)
+				}
+			}
+			return strings.Join(values, ", ")
+		}
 		return value("issuer") + "\naudience: https://api.example.com\nlisten: {" + value("listen.grpc") + "}\n" +
-			"callers: {" + strings.Join(slices.DeleteFunc([]string{value("callers.certificate"), value("callers.key"),
-			value("callers.trustedCA"), value("callers.sans")}, func(s string) bool { return s == "" }), ", ") + "}\n" +
+			"callers: {" + list("callers.certificate", "callers.key", "callers.trustedCA", "callers.sans") + "}\n" +
+			"proxies: [{" + list("proxies[].name", "proxies[].format") + ", socket: \"unix:/run/f.sock\"}]\n" +
 			"routes: [{" + value("routes[].name") + "}]\n"
 	}
 	parse(t, document(""))

@@ -16,7 +16,13 @@ func readListen(m *mapping) Listen {
 		Ops:   text(m, "ops", "127.0.0.1:9193", orEmpty(m.doc.listenAddress)),
 		Admin: text(m, "admin", "", noAdmin),
 		TLS:   section(m, "tls", readListenTLS),
+
+		Proxies: section(m, "proxies", readListenProxies),
 	}
+	checkDistinct(m, listen.Proxies.Address, listen.GRPC, "proxies", "grpc")
+	checkDistinct(m, listen.Proxies.Address, listen.HTTP, "proxies", "http")
+	checkDistinct(m, listen.Proxies.Address, listen.Ops, "proxies", "ops")
+	checkDistinct(m, listen.Proxies.Address, listen.TLS.Address, "proxies", "tls")
 	checkDistinct(m, listen.TLS.Address, listen.GRPC, "tls", "grpc")
 	checkDistinct(m, listen.TLS.Address, listen.HTTP, "tls", "http")
 	checkDistinct(m, listen.TLS.Address, listen.Ops, "tls", "ops")
@@ -72,7 +78,7 @@ func checkEnvoyAddresses(m *mapping, envoy Envoy, listen Listen) {
 		return
 	}
 	for _, own := range []struct{ name, address string }{{"listen", envoy.Listen}, {"adminListen", envoy.AdminListen}} {
-		for _, ours := range []struct{ name, address string }{{"listen.grpc", listen.GRPC}, {"listen.http", listen.HTTP}, {"listen.ops", listen.Ops}} {
+		for _, ours := range []struct{ name, address string }{{"listen.grpc", listen.GRPC}, {"listen.http", listen.HTTP}, {"listen.ops", listen.Ops}, {"listen.proxies", listen.Proxies.Address}} {
 			if collide(own.address, ours.address) && m.sound(own.name) {
 				m.fail(own.name, "the same address as "+ours.name+", which is "+ours.address)
 			}

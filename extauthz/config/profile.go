@@ -19,6 +19,9 @@ func checkProfile(m *mapping, config *Config) {
 	}
 	refuse(config.Compatibility != CompatibilityNone, "compatibility", "want none: clients have no secrets")
 	refuse(config.Callers.Proof == ProofNone, "callers", "want callers that are proven: by a Unix socket or by mTLS")
+	for _, proxy := range config.Proxies {
+		refuse(len(proxy.Addresses) > 0, "proxy "+proxy.Name, "want mtls or a socket: an address proves nobody")
+	}
 	refuse(config.Clients.SharedAnchors != SharedAnchorsRefuse, "clients.sharedAnchors", "want refuse: clients are told apart by their subject")
 	refuse(config.Mode != ModeEnforce, "mode", "want enforce: what is refused does not pass")
 	for _, route := range config.Routes {

@@ -57,14 +57,9 @@ func TestStructureIsRefused(t *testing.T) {
 		"an unknown key that is like none": {
 			more("gateways: []"), "4: gateways: unknown key"},
 		"keys that come with another version": {
-			more("proxies: []\ninject: {clientCert: rfc9440}\nroutes: [{name: a, inject: {clientCert: none}}]"),
-			"4: proxies: not available in this version; remove it\n" +
-				"5: inject.clientCert: not available in this version; remove it\n" +
-				"6: routes[0].inject.clientCert: not available in this version; remove it"},
-		"a header that comes with another version": {
-			more("certificate: {from: client-cert}"), "4: certificate.from: client-cert is not available in this version; want peer or xfcc"},
-		"a proxy whose header comes with another version": {
-			more("certificate: {from: alb}"), "4: certificate.from: alb is not available in this version; want peer or xfcc"},
+			more("inject: {clientCert: rfc9440}\nroutes: [{name: a, inject: {clientCert: none}}]"),
+			"4: inject.clientCert: not available in this version; remove it\n" +
+				"5: routes[0].inject.clientCert: not available in this version; remove it"},
 		"an unknown key within a route": {
 			more("routes:\n- name: a\n  match:\n    hots: x"), "7: routes[0].match.hots: unknown key (did you mean host?)"},
 		"a key in other capitals": {
@@ -173,7 +168,7 @@ func TestValuesAreRefused(t *testing.T) {
 		"a duration too short":                 {more("injectedTokenLifetime: 9s"), `4: injectedTokenLifetime: want 10s to 1h, got "9s"`},
 		"a duration too long":                  {more("injectedTokenLifetime: 1h0m1s"), `4: injectedTokenLifetime: want 10s to 1h, got "1h0m1s"`},
 		"a duration below zero":                {more("envoy: {timeout: -500ms}"), `4: envoy.timeout: want 10ms to 10s, got "-500ms"`},
-		"an unknown source of certificates":    {more("certificate: {from: client-certs}"), `4: certificate.from: want peer or xfcc, got "client-certs"`},
+		"an unknown source of certificates":    {more("certificate: {from: client-certs}"), `4: certificate.from: want peer, xfcc or header, got "client-certs"`},
 		"too many hops":                        {more("certificate: {hops: 11}"), `4: certificate.hops: want a whole number of 0 to 10, got "11"`},
 		"hops below zero":                      {more("certificate: {hops: -1}"), `4: certificate.hops: want a whole number of 0 to 10, got "-1"`},
 		"passing foreign tokens everywhere":    {more("inboundAuthorization: pass"), "4: inboundAuthorization: pass is for single routes: write it where it is wanted"},

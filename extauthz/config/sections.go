@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -11,7 +12,6 @@ import (
 // readConfig reads the top mapping. What it asks for is what the file may hold.
 func readConfig(m *mapping) *Config {
 	m.require("issuer")
-	m.later("proxies")
 	config := &Config{
 		Issuer:                text(m, "issuer", "", parseIssuer),
 		Audience:              text(m, "audience", "", parseAudience),
@@ -44,6 +44,8 @@ func readAddresses(m *mapping, config *Config) {
 	config.Listen = section(m, "listen", func(inner *mapping) Listen {
 		listen := readListen(inner)
 		config.Callers = readCallers(m, inner, listen.GRPC)
+		config.Proxies = readProxies(m, listen)
+		checkListenProxies(inner, config.Proxies, listen.Proxies)
 		return listen
 	})
 	config.Envoy = section(m, "envoy", func(inner *mapping) Envoy {
@@ -87,21 +89,35 @@ func readRotateEvery(m *mapping) time.Duration {
 	return duration(m, "rotateEvery", 2160*time.Hour, 0, 87600*time.Hour)
 }
 
-// laterHeaders are those of other proxies and of RFC 9440, by what somebody may
-// call them.
-func laterHeaders() []string {
-	return []string{"client-cert", "rfc9440", "x-amzn-mtls-clientcert", "alb", "ssl-client-cert", "nginx", "x-forwarded-tls-client-cert", "traefik"}
-}
-
 func readCertificate(m *mapping) Certificate {
 	certificate := Certificate{
-		From: text(m, "from", FromPeer, oneOf([]CertificateFrom{FromPeer, FromXFCC}, laterHeaders()...)),
-		Hops: number(m, "hops", 0, 0, 10),
+		From:   text(m, "from", FromPeer, parseFrom),
+		Hops:   number(m, "hops", 0, 0, 10),
+		Format: text(m, "format", "", oneOf(Formats())),
 	}
-	if certificate.Hops > 1 && certificate.From == FromPeer && m.sound("from") {
+	if certificate.Hops > 1 && certificate.From != FromXFCC && m.sound("from") {
 		m.fail("hops", "more than 1 needs from: xfcc; source.certificate is that of the last proxy in front, not the client's")
 	}
+	if certificate.From == FromHeader {
+		m.require("format")
+		certificate.Header = readHeader(m, certificate.Format)
+		return certificate
+	}
+	text(m, "header", "", parseHeaderName)
+	for _, name := range []string{"header", "format"} {
+		if m.has(name) && m.sound("from") && m.sound(name) {
+			m.fail(name, "has meaning only with from: header")
+		}
+	}
 	return certificate
+}
+
+// parseFrom says what to write of a format that stands where the source belongs.
+func parseFrom(text string) (CertificateFrom, error) {
+	if slices.Contains(Formats(), Format(text)) {
+		return "", errors.New("write from: header, and format: " + text)
+	}
+	return oneOf([]CertificateFrom{FromPeer, FromXFCC, FromHeader})(text)
 }
 
 var parseInbound = oneOf([]InboundAuthorization{InboundVerify, InboundReject, InboundReplace, InboundPass})

@@ -13,8 +13,9 @@ type Events struct {
 	// Reloaded is called when the files of mTLS were read again: nil, or why
 	// the last good ones stay in use. The same fault is told once.
 	Reloaded func(error)
-	// Refused is called for each failed TLS handshake. Strangers can cause
-	// these at will, so whoever logs them limits the rate.
+	// Refused is called for each failed TLS handshake with a caller of evidence, and
+	// for each connection that is no proxy's. Strangers can cause these at will, so
+	// whoever logs them limits the rate.
 	Refused func(remote net.Addr, err error)
 }
 

@@ -55,23 +55,29 @@ func ListenHTTP(ctx context.Context, config HTTPConfig) (*HTTP, error) {
 	if id != nil {
 		open = tls.NewListener(open, id.serverConfig())
 	}
-	log := config.Log
+	server := newHTTPServer(config.Handler, limits, config.Events, config.Log, id != nil)
+	return &HTTP{listener: open, identity: id, server: server}, nil
+}
+
+// newHTTPServer bounds what callers may ask for. Where strangers can connect, their
+// handshakes fail as often as they like, and are not worth a line each.
+func newHTTPServer(handler http.Handler, limits HTTPLimits, events Events, log *slog.Logger, endsTLS bool) *http.Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	level := slog.LevelWarn
-	if id != nil {
-		level = slog.LevelDebug // strangers' handshakes fail, as often as they like
+	if endsTLS {
+		level = slog.LevelDebug
 	}
-	return &HTTP{listener: open, identity: id, server: &http.Server{
-		Handler:           http.MaxBytesHandler(recovering(config.Handler, config.Events), limits.BodyBytes),
+	return &http.Server{
+		Handler:           http.MaxBytesHandler(recovering(handler, events), limits.BodyBytes),
 		ReadHeaderTimeout: limits.HeaderTimeout,
 		ReadTimeout:       limits.ReadTimeout,
 		WriteTimeout:      limits.WriteTimeout,
 		IdleTimeout:       limits.IdleTimeout,
 		MaxHeaderBytes:    limits.HeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), level),
-	}}, nil
+	}
 }
 
 // recovering reports a panic and ends its connection: the answer may be half
