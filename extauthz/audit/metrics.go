@@ -36,6 +36,7 @@ type Metrics struct {
 	reused          prometheus.Counter
 	unauthenticated prometheus.Gauge
 	panics          prometheus.Counter
+	proxyRefused    prometheus.Counter
 }
 
 // NewMetrics makes the metrics and registers them. Every series is there from
@@ -57,6 +58,7 @@ func NewMetrics(registry prometheus.Registerer, config MetricsConfig) (*Metrics,
 		reused:          r.counter(nameReused, "Tokens that were handed out again."),
 		unauthenticated: r.gauge(nameUnauthenticated, "1 if a listener for evidence believes everyone who can connect."),
 		panics:          r.counter(namePanics, "Requests that ended in a panic."),
+		proxyRefused:    r.counter(nameProxyRefused, "Connections that are of none of the proxies, or of two."),
 	}
 	r.recorder(config.Recorder)
 	r.cache(config.Cached)
@@ -100,6 +102,9 @@ func (m *Metrics) Reused() { m.reused.Inc() }
 
 // Panicked counts a request that ended in a panic.
 func (m *Metrics) Panicked() { m.panics.Inc() }
+
+// ProxyRefused counts a connection that is no proxy's.
+func (m *Metrics) ProxyRefused() { m.proxyRefused.Inc() }
 
 // SetGeneration tells which state decides.
 func (m *Metrics) SetGeneration(generation uint64) { m.generation.Set(float64(generation)) }

@@ -82,6 +82,7 @@ certbearer_clients{status="error"} 1
 certbearer_clients{status="off"} 2
 certbearer_generation 12
 certbearer_panics_total 1
+certbearer_proxy_connections_refused_total 0
 certbearer_reloads_total{result="error",what="audit"} 0
 certbearer_reloads_total{result="error",what="clients"} 0
 certbearer_reloads_total{result="error",what="keys"} 0

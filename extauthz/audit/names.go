@@ -20,6 +20,7 @@ const (
 	nameWriteErrors     = "certbearer_audit_write_errors_total"
 	nameUnauthenticated = "certbearer_callers_unauthenticated"
 	namePanics          = "certbearer_panics_total"
+	nameProxyRefused    = "certbearer_proxy_connections_refused_total"
 	nameBuild           = "certbearer_build_info"
 )
 
@@ -28,7 +29,7 @@ func Names() []string {
 	names := []string{
 		nameDecisions, nameShadowDecisions, nameShadow, nameDuration, nameClients, nameFaulty, nameReloads,
 		nameGeneration, nameCacheEntries, nameMinted, nameReused, nameRecords,
-		nameDropped, nameWriteErrors, nameUnauthenticated, namePanics, nameBuild,
+		nameDropped, nameWriteErrors, nameUnauthenticated, namePanics, nameProxyRefused, nameBuild,
 	}
 	slices.Sort(names)
 	return names

@@ -61,6 +61,9 @@ func (c *Config) CheckEnvoy(file string) error {
 			missing = append(missing, &Error{File: file, Field: field, Problem: "required to render Envoy's configuration"})
 		}
 	}
+	if c.Certificate.From == FromHeader {
+		missing = append(missing, &Error{File: file, Field: "certificate.from", Problem: "header: an Envoy behind another proxy is not rendered; docs/alb.md has what to write into one of yours"})
+	}
 	need("envoy.upstream", c.Envoy.Upstream != Upstream{})
 	need("envoy.certificate", c.Envoy.Certificate != "")
 	need("envoy.key", c.Envoy.Key != "")

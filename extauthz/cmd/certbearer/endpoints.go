@@ -40,7 +40,7 @@ func (g *gateway) listenPublic(ctx context.Context) error {
 	if g.config.Listen.HTTP == "" && g.config.Listen.TLS.Address == "" {
 		return nil
 	}
-	behindProxy, err := g.publicHandler(peercert.Statement, g.stated, proxyRequestID, unknownSource)
+	behindProxy, err := g.publicHandlerFrom(peercert.Statement, g.stated, proxyRequestID, unknownSource)
 	if err != nil {
 		return err
 	}
@@ -50,25 +50,29 @@ func (g *gateway) listenPublic(ctx context.Context) error {
 	if g.config.Listen.TLS.Address == "" {
 		return nil
 	}
-	direct, err := g.publicHandler(peercert.TLS, handshake, newRequestID, remoteHost)
+	direct, err := g.publicHandlerFrom(peercert.TLS, handshake, keptRequestID, remoteHost)
 	if err != nil {
 		return err
 	}
-	return g.listenTLS(ctx, withRequestID(direct))
+	return g.listenTLS(ctx, withRequestID(newID, direct))
 }
 
 // presenting says what is known of the certificate of a request's connection.
 type presenting func(*http.Request, *state.State, time.Time) peercert.Presented
 
-// publicHandler serves what anybody may ask: keys, metadata, and the endpoints.
-func (g *gateway) publicHandler(source peercert.Source, presented presenting, requestID, from func(*http.Request) string) (http.Handler, error) {
+func (g *gateway) publicHandlerFrom(source peercert.Source, presented presenting, requestID, from func(*http.Request) string) (http.Handler, error) {
 	reader, err := peercert.NewReader(peercert.Config{From: source})
 	if err != nil {
 		return nil, err
 	}
+	return g.publicHandler(authn.New(reader), presented, requestID, from)
+}
+
+// publicHandler serves what anybody may ask: keys, metadata, and the endpoints.
+func (g *gateway) publicHandler(by *authn.Authenticator, presented presenting, requestID, from func(*http.Request) string) (exact, error) {
 	endpoints, err := tokenendpoint.New(tokenendpoint.Config{
 		State:           &g.holder,
-		Authenticator:   authn.New(reader),
+		Authenticator:   by,
 		Presented:       presented,
 		RequestID:       requestID,
 		Source:          from,
@@ -194,17 +198,21 @@ func remoteHost(r *http.Request) string {
 // requestIDKey is where withRequestID leaves the id of a request.
 type requestIDKey struct{}
 
-// withRequestID gives each request an id, as Envoy would, and tells the caller.
-// What a caller calls its request is not taken for one.
-func withRequestID(next http.Handler) http.Handler {
+// newID gives a request an id, as Envoy would. What a caller calls its request is not
+// taken for one.
+func newID(*http.Request) string { return rand.Text() }
+
+// withRequestID keeps the id of each request and tells it to the caller.
+func withRequestID(idOf func(*http.Request) string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := rand.Text()
+		id := idOf(r)
 		w.Header().Set("X-Request-Id", id)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
 	})
 }
 
-func newRequestID(r *http.Request) string {
+// keptRequestID is the id that withRequestID has kept.
+func keptRequestID(r *http.Request) string {
 	id, _ := r.Context().Value(requestIDKey{}).(string)
 	return id
 }

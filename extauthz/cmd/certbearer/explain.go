@@ -98,7 +98,7 @@ func newExplainer(settings *config.Config) (*extauthz.Explainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	reader, err := authenticator(settings)
+	reader, err := authenticator(explicable(settings))
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +112,17 @@ func newExplainer(settings *config.Config) (*extauthz.Explainer, error) {
 		Shadow:          settings.Mode == config.ModeShadow,
 		ClientModes:     clientModes(settings),
 	}), nil
+}
+
+// explicable reads the certificate as Envoy proves it, where a proxy in front of
+// Envoy writes it into a header: its form is that proxy's, and not what is explained.
+func explicable(settings *config.Config) *config.Config {
+	if settings.Certificate.From != config.FromHeader {
+		return settings
+	}
+	plain := *settings
+	plain.Certificate = config.Certificate{From: config.FromPeer}
+	return &plain
 }
 
 // methodToken is the token of RFC 9110 section 5.6.2: a proxy passes on nothing
@@ -138,7 +149,7 @@ func (e explainCommand) request(settings *config.Config) (*wire.Request, error) 
 		request.Path = "/"
 	}
 	request.At = orNow(e.Time)
-	if settings.Certificate.From == config.FromPeer {
+	if explicable(settings).Certificate.From == config.FromPeer {
 		request.PeerCertificate = []byte(envoyPEM(ders[0]))
 	}
 	forwarded := forwardedHeader(ders, settings.Certificate.Hops)

@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/certbearer/certbearer/envoy"
 	"github.com/certbearer/certbearer/extauthz"
 	"github.com/certbearer/certbearer/extauthz/audit"
 	"github.com/certbearer/certbearer/extauthz/config"
@@ -51,7 +50,9 @@ type gateway struct {
 	evidence  *listener.Evidence
 	servers   []listener.Server
 	direct    *listener.HTTP // that ends TLS itself, nil if there is none
+	proxies   *listener.HTTP // for those known by name or address, nil if there is none
 	faults    faults
+	refusals  refusals
 
 	revocations *tokens.Revocations
 
@@ -132,7 +133,7 @@ func (g *gateway) newServer() (*extauthz.Server, error) {
 		EndpointOrigin:        config.Origin(g.config.Issuer),
 		EndpointPaths:         tokenendpoint.Paths(),
 		EndpointHosts:         endpointHosts(g.config),
-		RemoveHeaders:         envoy.CertificateHeaders(),
+		RemoveHeaders:         certificateHeaders(g.config),
 		Shadow:                g.config.Mode == config.ModeShadow,
 		ClientModes:           clientModes(g.config),
 		InFlight:              g.config.Limits.InFlight,
@@ -157,6 +158,9 @@ func (g *gateway) listen(ctx context.Context, server *extauthz.Server) error {
 	authv3.RegisterAuthorizationServer(g.evidence, server)
 	g.metrics.SetUnauthenticated(g.evidence.Unauthenticated())
 	if err := g.listenPublic(ctx); err != nil {
+		return err
+	}
+	if err := g.listenProxies(ctx, server); err != nil {
 		return err
 	}
 	return g.listenHTTP(ctx, "listen.ops", g.config.Listen.Ops, g.opsHandler())
@@ -206,7 +210,7 @@ func (g *gateway) run(ctx context.Context) error {
 	for _, warning := range keyWarnings(g.config) {
 		g.log.Warn(warning)
 	}
-	for _, warning := range endpointWarnings(g.config) {
+	for _, warning := range append(endpointWarnings(g.config), proxyWarnings(g.config)...) {
 		g.log.Warn(warning)
 	}
 	for _, warning := range shadowWarnings(g.config) {
@@ -245,7 +249,7 @@ func (g *gateway) run(ctx context.Context) error {
 // drainDelay is for callers that look at our readiness. Where Envoy finds us by
 // a socket, nobody does, and a stop need not take longer.
 func (g *gateway) drainDelay() time.Duration {
-	if g.config.Callers.Proof == config.ProofSocket {
+	if !listensBeyond(g.config) {
 		return 0
 	}
 	return drainDelay

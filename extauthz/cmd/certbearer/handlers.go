@@ -16,11 +16,15 @@ import (
 // opsHandler serves operators: probes, faults, metrics.
 func (g *gateway) opsHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]any{"live": true}) })
+	mux.HandleFunc("GET /livez", livez)
 	mux.HandleFunc("GET /readyz", g.readyz)
 	mux.HandleFunc("GET /healthz", g.healthz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g.registry, promhttp.HandlerOpts{}))
 	return mux
+}
+
+func livez(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, map[string]any{"live": true})
 }
 
 // readyz says whether requests should come here: 200, or 503 with the reasons.
@@ -56,7 +60,7 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 		CallersUnauthenticated: g.evidence.Unauthenticated(),
 		Generation:             st.Generation,
 		Faults:                 g.faults.texts(),
-		Warnings:               append(g.keyWarnings(st), g.faults.warnings()...),
+		Warnings:               slices.Concat(g.keyWarnings(st), proxyWarnings(g.config), g.faults.warnings()),
 		Shadow:                 shadowOf(g.config, st.Clients),
 	}
 	h.Warnings = append(h.Warnings, clientShadowWarnings(g.config, h.Shadow.Clients)...)
@@ -81,6 +85,9 @@ func (g *gateway) currentFaults() []error {
 	all := []error{inCallers(g.evidence.Fault()), inSetting("audit.to", "audit", g.recorder.Fault())}
 	if g.direct != nil {
 		all = append(all, inDirect(g.direct.Fault()))
+	}
+	if g.proxies != nil {
+		all = append(all, inProxies(g.proxies.Fault()))
 	}
 	return all
 }

@@ -119,6 +119,9 @@ func inCallers(err error) error { return inPart("callers", "listen.grpc", err) }
 // inDirect does so for listen.tls.
 func inDirect(err error) error { return inPart("listen.tls", "listen.tls", err) }
 
+// inProxies does so for listen.proxies.
+func inProxies(err error) error { return inPart("listen.proxies", "listen.proxies", err) }
+
 // inPart names the file that is at fault by its key below parts, and the listener
 // by its own where none is.
 func inPart(parts, own string, err error) error {

@@ -41,7 +41,11 @@ func rotation(c *config.Config) signer.Rotation {
 
 func authenticator(c *config.Config) (*authn.Authenticator, error) {
 	from := map[config.CertificateFrom]peercert.Source{config.FromPeer: peercert.Peer, config.FromXFCC: peercert.XFCC}
-	reader, err := peercert.NewReader(peercert.Config{From: from[c.Certificate.From], XFCCHops: c.Certificate.Hops})
+	source := peercert.Config{From: from[c.Certificate.From], XFCCHops: c.Certificate.Hops}
+	if c.Certificate.From == config.FromHeader {
+		source = evidenceOf(c.Certificate.Format, c.Certificate.Header)
+	}
+	reader, err := peercert.NewReader(source)
 	if err != nil {
 		return nil, err
 	}
