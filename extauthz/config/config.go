@@ -38,6 +38,7 @@ type Config struct {
 	Revocations Revocations
 	Limits      Limits
 	Envoy       Envoy
+	Nginx       Nginx
 	Log         Log
 	Audit       Audit
 }
@@ -396,6 +397,27 @@ type Envoy struct {
 	PublicListen string
 	// AdminListen is the address of Envoy's admin interface; empty for none.
 	AdminListen string
+}
+
+// Nginx is what `certbearer render nginx` needs to know. Upstream, Certificate and
+// Key may be missing: see [Config.CheckNginx].
+type Nginx struct {
+	// Proxy names the entry of proxies that this nginx is, "" for the only one with
+	// [FormatNginx].
+	Proxy  string
+	Listen string
+	// ServerNames are the hosts; empty: that of MTLSOrigin, or of the issuer.
+	ServerNames []string
+	Upstream    Upstream
+	// UpstreamCA is the PEM file of the CAs of an https upstream.
+	UpstreamCA  string
+	Certificate string
+	Key         string
+	// Address is where nginx reaches certbearer; empty: at the entry's socket, or
+	// where listen.proxies listens.
+	Address string
+	// Caller is nginx's side of the TLS of listen.proxies.
+	Caller EnvoyCaller
 }
 
 // EnvoyCaller is how Envoy proves itself to certbearer, and certbearer to it.

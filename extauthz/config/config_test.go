@@ -47,6 +47,7 @@ func defaults() *config.Config {
 			Version: config.Envoy140, Listen: "127.0.0.1:8443", ClientCertificate: config.ClientCertificateOptional,
 			Timeout: 500 * time.Millisecond, AccessLog: config.ToStdout,
 		},
+		Nginx: config.Nginx{Listen: "127.0.0.1:8443"},
 		Log:   config.Log{Format: config.LogJSON, Level: config.LogInfo},
 		Audit: config.Audit{To: config.ToStdout},
 	}
@@ -135,6 +136,16 @@ func fullExample(dir string) *config.Config {
 			Caller: config.EnvoyCaller{
 				Certificate: dir + "/envoy/caller.pem", Key: dir + "/envoy/caller-key.pem",
 				TrustedCA: dir + "/envoy/certbearer-ca.pem", ServerName: "certbearer.internal",
+			},
+		},
+		Nginx: config.Nginx{
+			Proxy: "beside", Listen: "0.0.0.0:8444", ServerNames: []string{"gateway.example.com", "*.example.com"},
+			Upstream:   config.Upstream{Scheme: "https", Host: "api.internal", Port: 8080},
+			UpstreamCA: dir + "/nginx/upstream-ca.pem", Certificate: dir + "/nginx/server.crt", Key: dir + "/nginx/server.key",
+			Address: "unix:" + dir + "/shared/nginx.sock",
+			Caller: config.EnvoyCaller{
+				Certificate: dir + "/nginx/caller.pem", Key: dir + "/nginx/caller-key.pem",
+				TrustedCA: dir + "/nginx/certbearer-ca.pem", ServerName: "certbearer.internal",
 			},
 		},
 		Log:   config.Log{Format: config.LogText, Level: config.LogDebug},

@@ -31,6 +31,7 @@ func readConfig(m *mapping) *Config {
 		Audit:                 section(m, "audit", readAudit),
 	}
 	readAddresses(m, config)
+	config.Nginx = section(m, "nginx", func(inner *mapping) Nginx { return readNginx(inner, config.Proxies) })
 	config.Routes = readRoutes(m, config)
 	checkProfile(m, config)
 	checkForeign(m, config)

@@ -15,6 +15,7 @@ import (
 
 type renderCommands struct {
 	Envoy renderEnvoyCommand `cmd:"" help:"Write Envoy's configuration."`
+	Nginx renderNginxCommand `cmd:"" help:"Write nginx's configuration."`
 }
 
 type renderEnvoyCommand struct {
