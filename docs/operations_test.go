@@ -17,8 +17,9 @@ import (
 
 func TestEveryFieldOfAnAuditRecordIsDescribedInItsOrder(t *testing.T) {
 	full := audit.Record{
-		Time: time.Now(), RequestID: "a", Shadow: true, Reason: decision.Allowed, Field: "a", Detail: "a", Client: "a", Route: "a", Method: "a",
-		Host: "a", Path: "a", Source: "a", Thumbprint: [32]byte{1}, Subject: "a", Issuer: "a", Serial: "a", NotAfter: time.Now(),
+		Time: time.Now(), RequestID: "a", Shadow: true, Reason: decision.Allowed, Field: "a", Detail: "a", Client: "a", ClientID: "a",
+		Candidates: []audit.Candidate{{Client: "a", Why: "a"}}, Route: "a", Method: "a",
+		Host: "a", Path: "a", Source: "a", Authorization: true, Evidence: "a", ChainLength: 2, Chain: [][]byte{{1}, {2}}, Thumbprint: [32]byte{1}, Subject: "a", Issuer: "a", Serial: "a", NotAfter: time.Now(),
 		TokenID: "a", TokenCached: true, Generation: 1, Duration: time.Second,
 	}
 	want := members(t, full.AppendJSON(nil))
@@ -32,20 +33,26 @@ func TestEveryFieldOfAnAuditRecordIsDescribedInItsOrder(t *testing.T) {
 	}
 }
 
-// members returns the names in an object of plain values, in their order.
+// members returns the names in an object, in their order.
 func members(t *testing.T, object []byte) []string {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(string(object)))
-	var names []string
-	for i := 0; ; i++ {
-		token, err := decoder.Token()
-		if err != nil || token == json.Delim('}') {
-			return names
-		}
-		if name, ok := token.(string); ok && i%2 == 1 {
-			names = append(names, name)
-		}
+	if _, err := decoder.Token(); err != nil {
+		t.Fatal(err)
 	}
+	var names []string
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name.(string))
+	}
+	return names
 }
 
 // firstCells returns what the first column of a table names in backquotes.

@@ -33,7 +33,36 @@ func (s *Server) record(request *wire.Request, v *verdict, took time.Duration) {
 		r.Client = client.ID()
 	}
 	r.SetCertificate(v.identity.Evidence.Leaf, v.identity.Evidence.Thumbprint)
+	if v.identity.Evidence.Leaf != nil {
+		r.ChainLength = 1 + len(v.identity.Evidence.Intermediates)
+	}
+	if v.by != nil {
+		r.Evidence = v.by.Source()
+	}
+	if own := v.inbound.token; own != nil {
+		r.ClientID = own.ClientID
+	}
+	if !v.reason.Allows() {
+		v.recordRefusal(request, &r)
+	}
 	s.config.Audit.Write(&r)
+}
+
+// recordRefusal adds what makes the record enough to look into the refusal. It costs,
+// and so it is for refusals only.
+func (v *verdict) recordRefusal(request *wire.Request, r *audit.Record) {
+	r.Authorization = request.Header != nil && len(request.Header("authorization")) > 0
+	r.SetPresented(v.identity.Evidence.Leaf, v.identity.Evidence.Intermediates)
+	if v.route == nil || v.route.Access != AccessCertificate {
+		return
+	}
+	named := v.route.ClientID
+	if named == "" {
+		named = r.ClientID
+	}
+	for _, near := range v.identity.Candidates(v.state, named) {
+		r.Candidates = append(r.Candidates, audit.Candidate{Client: near.ID, Why: near.Why})
+	}
 }
 
 // count counts a decision. Those that are not carried out are counted apart, so that

@@ -30,6 +30,7 @@ func TestEveryCheckLeavesOneRecordWithoutItsToken(t *testing.T) {
 		"thumbprint": base64.RawURLEncoding.EncodeToString(thumbprint[:]),
 		"subject":    "CN=lab,O=Lab", "issuer": "CN=lab,O=Lab", "serial": pinned.Certificate.SerialNumber.Text(16),
 		"not_after": pinned.Certificate.NotAfter.Format(time.RFC3339), "token_id": claims["jti"], "token_cached": false, "generation": 2.0,
+		"chain_length": 1.0, "evidence": "peer",
 	}
 	cached := map[string]any{}
 	for name, value := range whole {
@@ -43,6 +44,7 @@ func TestEveryCheckLeavesOneRecordWithoutItsToken(t *testing.T) {
 			"detail": "the caller sent its own, and route api has inboundAuthorization: reject",
 			"route":  "api", "method": "GET", "host": "api.example", "path": "/Patient/1", "source": "192.0.2.7", "generation": 2.0,
 			"thumbprint": whole["thumbprint"], "subject": whole["subject"], "issuer": whole["issuer"], "serial": whole["serial"], "not_after": whole["not_after"],
+			"chain_length": 1.0, "evidence": "peer", "authorization": true, "certificate": string(pinned.PEM()),
 		},
 		{"decision": "deny", "reason": "request_malformed", "field": "attributes.request.http", "detail": "is missing", "generation": 2.0},
 	}
@@ -83,5 +85,42 @@ func TestARefusalRecordsAsMuchAsWasFound(t *testing.T) {
 		if record["token_id"] != nil || record["token_cached"] != nil {
 			t.Errorf("a refusal names a token: %v", record)
 		}
+	}
+}
+
+func TestARefusalIsRecordedWithWhatIsNeededToLookIntoIt(t *testing.T) {
+	ca := selfSigned(t, testca.Template{CommonName: "CA", CA: true})
+	issuing := issue(t, ca, testca.Template{CommonName: "Issuing", CA: true})
+	leaf := issue(t, issuing, testca.Template{CommonName: "claims", DNSNames: []string{"new.example"}})
+	s := newXFCCSite(t, 0)
+	s.put(t, "claims", map[string]any{"certificateTrustStore": storeOf(ca), "tlsClientAuth": map[string]any{"sanDns": "old.example"}})
+	for range 2 {
+		check(t.Context(), t, s, with(requestFrom(nil), "x-forwarded-client-cert", xfcc(leaf, leaf, issuing)))
+	}
+	records := s.records(t)
+	want := map[string]any{
+		"reason": "subject_mismatch", "evidence": "xfcc", "chain_length": 2.0, "authorization": nil, "client": nil,
+		"candidates": []any{map[string]any{"client": "claims", "why": "its CA issued the certificate, and it is bound to sanDns old.example"}},
+	}
+	for i, certificates := range []map[string]any{
+		{"certificate": string(leaf.PEM()), "intermediates": string(issuing.PEM())}, {"certificate": nil, "intermediates": nil},
+	} {
+		for _, part := range []map[string]any{want, certificates} {
+			for name, value := range part {
+				if diff := cmp.Diff(value, records[i][name]); diff != "" {
+					t.Errorf("record %d: %s (-want +got)\n%s", i, name, diff)
+				}
+			}
+		}
+	}
+}
+
+func TestAnAllowedRequestIsRecordedWithoutItsCertificates(t *testing.T) {
+	pinned := selfSigned(t, testca.Template{CommonName: "lab"})
+	s := newSite(t, nil)
+	s.pin(t, "lab", pinned)
+	check(t.Context(), t, s, requestFrom(pinned))
+	if got := s.records(t)[0]; got["certificate"] != nil || got["candidates"] != nil || got["chain_length"] != 1.0 {
+		t.Errorf("the record is %v", got)
 	}
 }

@@ -3,6 +3,7 @@ package extauthz
 import (
 	"slices"
 
+	"github.com/certbearer/certbearer/extauthz/authn"
 	"github.com/certbearer/certbearer/extauthz/wire"
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/decision"
@@ -88,9 +89,13 @@ func (s *Server) clientMode(v *verdict) policies.Mode {
 
 // presentedMode finds the client of a refused request by its certificate alone.
 func (v *verdict) presentedMode() policies.Mode {
-	clients, proven := v.state.Clients, v.identity.Evidence
-	if clients == nil || proven.Leaf == nil || clients.WithMode() == 0 {
+	clients := v.state.Clients
+	if clients == nil || v.identity.Evidence.Leaf == nil || clients.WithMode() == 0 {
 		return policies.ModeUnsaid
 	}
-	return clients.ModeOf(proven.Leaf, proven.Intermediates)
+	chain := v.identity.Chain
+	if chain == nil {
+		chain = authn.ChainOf(v.identity.Evidence)
+	}
+	return clients.ModeOf(chain)
 }

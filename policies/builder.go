@@ -192,6 +192,7 @@ func (b *Builder) hold(c *Client) {
 					held.unbound = append(held.unbound, c)
 				} else {
 					b.bind(boundKey(anchor.ID, binding.Key()), c)
+					held.name(c)
 				}
 			}
 		}
@@ -207,6 +208,7 @@ func (b *Builder) release(c *Client) {
 		if !left[anchor.ID] {
 			left[anchor.ID] = true
 			held.holders--
+			held.someBound = without(held.someBound, c)
 			for binding := range c.bindings() {
 				if binding.IsZero() {
 					held.unbound = without(held.unbound, c)
@@ -229,6 +231,7 @@ func (b *Builder) held(anchor *truststore.Anchor) *authority {
 	if found {
 		*next = *current
 		next.unbound = slices.Clone(current.unbound)
+		next.someBound = slices.Clone(current.someBound)
 		next.anchors = slices.Clone(current.anchors)
 	}
 	b.ownAuthority[anchor.ID] = true
@@ -278,6 +281,13 @@ func (b *Builder) ownedNames(name [32]byte) [][32]byte {
 	}
 	b.ownNamed[name] = true
 	return slices.Clone(ids)
+}
+
+// name keeps a client among the few that are named, while there is room.
+func (a *authority) name(c *Client) {
+	if len(a.someBound) < MaxCandidates && !slices.Contains(a.someBound, c) {
+		a.someBound = append(a.someBound, c)
+	}
 }
 
 // take counts one more client for the certificate.

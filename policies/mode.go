@@ -1,10 +1,6 @@
 package policies
 
-import (
-	"crypto/x509"
-
-	"github.com/certbearer/certbearer/policies/truststore"
-)
+import "github.com/certbearer/certbearer/policies/truststore"
 
 // Mode says whether what is decided about a client is carried out.
 type Mode uint8
@@ -46,8 +42,8 @@ func (s *Snapshot) WithMode() int { return s.byMode[ModeShadow] + s.byMode[ModeE
 // ModeOf returns what the document of the client says to which a certificate leads
 // by itself: as its pin, or by its CA and subject. That a route or a request names a
 // client does not count. It is ModeUnsaid where none is found, or several.
-func (s *Snapshot) ModeOf(leaf *x509.Certificate, intermediates []*x509.Certificate) Mode {
-	client, err := s.byCertificate(truststore.NewChain(leaf, intermediates), nil)
+func (s *Snapshot) ModeOf(chain *truststore.Chain) Mode {
+	client, err := s.byCertificate(chain, nil)
 	if err != nil {
 		return ModeUnsaid
 	}

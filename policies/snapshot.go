@@ -28,9 +28,12 @@ type Snapshot struct {
 // authority is one CA, by name and key, and who trusts it. Immutable.
 type authority struct {
 	id      [32]byte
-	holders int        // clients that have it as an anchor
-	unbound []*Client  // those of them that bind no subject
-	names   [][32]byte // under which it is in Snapshot.named
+	holders int       // clients that have it as an anchor
+	unbound []*Client // those of them that bind no subject
+	// someBound are a few of the others, to be named to the operator; there may be a
+	// million of them.
+	someBound []*Client
+	names     [][32]byte // under which it is in Snapshot.named
 	// anchors are the certificates under which clients hold it: one, or more
 	// while a renewed one spreads. Records share them.
 	anchors []heldAnchor

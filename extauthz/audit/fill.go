@@ -30,3 +30,16 @@ func (r *Record) SetCertificate(leaf *x509.Certificate, thumbprint [32]byte) {
 	r.Subject, r.Issuer = leaf.Subject.String(), leaf.Issuer.String()
 	r.Serial, r.NotAfter = leaf.SerialNumber.Text(16), leaf.NotAfter
 }
+
+// SetPresented takes the certificates of a refused request, leaf first, so that the
+// record alone can be looked into. Public certificates are all that it takes.
+func (r *Record) SetPresented(leaf *x509.Certificate, intermediates []*x509.Certificate) {
+	if leaf == nil {
+		return
+	}
+	r.Chain = make([][]byte, 0, 1+len(intermediates))
+	r.Chain = append(r.Chain, leaf.Raw)
+	for _, intermediate := range intermediates {
+		r.Chain = append(r.Chain, intermediate.Raw)
+	}
+}

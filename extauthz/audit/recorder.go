@@ -39,6 +39,8 @@ type Recorder struct {
 	end   chan struct{}
 	ended chan struct{}
 
+	shown shown // the certificates that the output has
+
 	mu      sync.Mutex
 	buffer  []byte
 	missing uint64 // dropped and not yet told
@@ -94,10 +96,32 @@ const lineBytes = 1536
 
 // Write takes a record. It never waits for the output: what does not fit into
 // the buffer, or comes after Close, is dropped and counted.
+//
+// The certificates of a record are written with the first one that has them, and
+// again after an hour and after Reopen. The last 4096 chains are remembered, and of
+// 300 a minute at most the certificates are written.
 func (r *Recorder) Write(record *Record) {
 	if r.output == nil {
 		return
 	}
+	if len(record.Chain) == 0 {
+		r.put(record)
+		return
+	}
+	key := chainKey(record.Chain)
+	if !r.shown.due(key, record.Time) {
+		without := *record
+		without.Chain = nil
+		r.put(&without)
+		return
+	}
+	if !r.put(record) {
+		r.shown.forget(key)
+	}
+}
+
+// put reports whether there was room.
+func (r *Recorder) put(record *Record) bool {
 	// Encoded before the lock is taken: callers share only the copying.
 	var space [lineBytes]byte
 	line := append(record.AppendJSON(space[:0]), '\n')
@@ -108,7 +132,7 @@ func (r *Recorder) Write(record *Record) {
 		r.missing++
 		r.counts.Dropped++
 		r.mu.Unlock()
-		return
+		return false
 	}
 	r.buffer = append(r.buffer, line...)
 	after := len(r.buffer)
@@ -120,6 +144,7 @@ func (r *Recorder) Write(record *Record) {
 	if before < r.limits.FlushBytes && after >= r.limits.FlushBytes {
 		signal(r.full)
 	}
+	return true
 }
 
 // Counts returns what became of the records so far.
@@ -145,6 +170,7 @@ func (r *Recorder) Reopen() error {
 	if err := r.output.reopen(); err != nil {
 		return err
 	}
+	r.shown.clear()
 	signal(r.first)
 	return nil
 }

@@ -22,6 +22,14 @@ type Identity struct {
 	Client   *policies.Client
 	Evidence peercert.Evidence
 	Accepted policies.Accepted
+	// Chain is the evidence as it was judged, nil where nobody judged it. It knows
+	// the signatures that were checked.
+	Chain *truststore.Chain
+}
+
+// ChainOf is the evidence as it is judged.
+func ChainOf(evidence peercert.Evidence) *truststore.Chain {
+	return truststore.NewChain(evidence.Leaf, evidence.Intermediates)
 }
 
 // Claim is what a request says of its client besides the certificate.
@@ -33,11 +41,24 @@ type Claim struct {
 	Inbound func(peercert.Evidence) (clientID string, err error)
 }
 
+// Candidates are the clients that a refused certificate came near to, for its
+// record. Where nobody looked for the client there are none: to look costs
+// signature checks.
+func (id Identity) Candidates(st *state.State, named string) []policies.Candidate {
+	if id.Chain == nil || st.Clients == nil {
+		return nil
+	}
+	return st.Clients.Candidates(id.Chain, named)
+}
+
 // Authenticator reads evidence from where it is configured to be.
 type Authenticator struct{ reader *peercert.Reader }
 
 // New returns an Authenticator that believes what the reader reads.
 func New(reader *peercert.Reader) *Authenticator { return &Authenticator{reader: reader} }
+
+// Source says where the evidence is read, such as "peer".
+func (a *Authenticator) Source() string { return string(a.reader.Source()) }
 
 // Evidence returns the proven certificate, which nobody has judged, for those
 // who pass it on to where it is judged.
@@ -63,13 +84,13 @@ func (a *Authenticator) Authenticate(ctx context.Context, st *state.State, prese
 			return id, err
 		}
 	}
-	chain := truststore.NewChain(id.Evidence.Leaf, id.Evidence.Intermediates)
-	if id.Client, err = st.Clients.Resolve(chain, claim.Hint, t); err != nil {
+	id.Chain = ChainOf(id.Evidence)
+	if id.Client, err = st.Clients.Resolve(id.Chain, claim.Hint, t); err != nil {
 		return id, err
 	}
 	if err := ctx.Err(); err != nil {
 		return id, decision.Deny(decision.DeadlineExceeded, "", err)
 	}
-	id.Accepted, err = id.Client.Judge(st.Clients, chain, at, t)
+	id.Accepted, err = id.Client.Judge(st.Clients, id.Chain, at, t)
 	return id, err
 }

@@ -79,6 +79,9 @@ func NewReader(c Config) (*Reader, error) {
 	return &Reader{from: c.From, hops: c.XFCCHops, header: name, format: c.Format}, nil
 }
 
+// Source returns where the reader reads.
+func (r *Reader) Source() Source { return r.from }
+
 // Read returns the proven certificate of p. Its error is always a
 // [*decision.Denial], and the Evidence is then zero.
 func (r *Reader) Read(p Presented, t *decision.Trace) (Evidence, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/certbearer/certbearer/extauthz/audit"
 	"github.com/certbearer/certbearer/extauthz/oauthanswer"
+	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/decision"
 )
 
@@ -94,5 +95,24 @@ func (x *exchange) record(name string, err error) {
 		record.Client = client.ID()
 	}
 	record.SetCertificate(x.identity.Evidence.Leaf, x.identity.Evidence.Thumbprint)
+	record.Evidence = x.server.config.Authenticator.Source()
+	if id := x.form.get("client_id"); policies.ValidID(id) {
+		record.ClientID = id
+	}
+	if leaf := x.identity.Evidence.Leaf; leaf != nil {
+		record.ChainLength = 1 + len(x.identity.Evidence.Intermediates)
+	}
+	if err != nil {
+		x.recordRefusal(&record)
+	}
 	x.server.config.Audit.Write(&record)
+}
+
+// recordRefusal adds what makes the record enough to look into the refusal.
+func (x *exchange) recordRefusal(record *audit.Record) {
+	record.Authorization = len(x.request.Header["Authorization"]) > 0
+	record.SetPresented(x.identity.Evidence.Leaf, x.identity.Evidence.Intermediates)
+	for _, near := range x.identity.Candidates(x.state, record.ClientID) {
+		record.Candidates = append(record.Candidates, audit.Candidate{Client: near.ID, Why: near.Why})
+	}
 }

@@ -28,10 +28,10 @@ func TestEachExchangeLeavesOneRecord(t *testing.T) {
 	do(t, s, nil, tokenendpoint.TokenPath, grant("lab-partner"))
 	do(t, s, leaf, tokenendpoint.TokenPath, grant("lab-partner", "scope", "x"))
 	thumbprint := leaf.Thumbprint()
-	common := map[string]any{"request_id": "request-1", "method": "POST", "host": "gateway.example", "source": "192.0.2.7"}
+	common := map[string]any{"request_id": "request-1", "method": "POST", "host": "gateway.example", "source": "192.0.2.7", "client_id": "lab-partner", "evidence": "statement"}
 	known := map[string]any{
 		"client": "lab-partner", "thumbprint": base64.RawURLEncoding.EncodeToString(thumbprint[:]), "subject": "CN=lab", "issuer": "CN=lab",
-		"serial": leaf.Certificate.SerialNumber.Text(16), "not_after": leaf.Certificate.NotAfter.UTC().Format(time.RFC3339),
+		"serial": leaf.Certificate.SerialNumber.Text(16), "not_after": leaf.Certificate.NotAfter.UTC().Format(time.RFC3339), "chain_length": 1.0,
 	}
 	want := []map[string]any{
 		merged(common, known, map[string]any{"decision": "allow", "reason": "token_issued", "route": "token_endpoint", "path": "/oauth2/token", "token_id": id, "token_cached": false}),
@@ -39,7 +39,8 @@ func TestEachExchangeLeavesOneRecord(t *testing.T) {
 		merged(common, known, map[string]any{"decision": "allow", "reason": "token_introspected", "route": "introspection_endpoint", "path": "/oauth2/introspect"}),
 		merged(common, known, map[string]any{"decision": "allow", "reason": "revocation_accepted", "route": "revocation_endpoint", "path": "/oauth2/revoke", "token_id": id, "token_cached": false}),
 		merged(common, map[string]any{"decision": "deny", "reason": "certificate_missing", "route": "token_endpoint", "path": "/oauth2/token", "field": "certbearer-statement", "detail": "absent"}),
-		merged(common, known, map[string]any{"decision": "deny", "reason": "scope_not_allowed", "route": "token_endpoint", "path": "/oauth2/token", "field": "scope", "detail": "value 1 of those asked for is not the client's"}),
+		merged(common, known, map[string]any{"decision": "deny", "reason": "scope_not_allowed", "route": "token_endpoint", "path": "/oauth2/token", "field": "scope", "detail": "value 1 of those asked for is not the client's",
+			"certificate": string(leaf.PEM()), "candidates": []any{map[string]any{"client": "lab-partner", "why": "the request or its route names it"}}}),
 	}
 	got := s.records(t)
 	for _, record := range got {
