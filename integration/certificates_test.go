@@ -31,7 +31,10 @@ func TestACertificateIsJudgedByItsOwnClient(t *testing.T) {
 	g := open(t, plan{clients: clients}).envoy()
 	for sentence, c := range cases {
 		t.Run(sentence, func(t *testing.T) {
-			g.expect(t, ask{as: c.as}, c.want)
+			_, r := g.expect(t, ask{as: c.as}, c.want)
+			if r.Decision == "deny" {
+				g.world.expectExplained(t, r)
+			}
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/certbearer/certbearer/extauthz"
+	"github.com/certbearer/certbearer/extauthz/authn"
 	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/extauthz/state"
 	"github.com/certbearer/certbearer/extauthz/tokenendpoint"
@@ -20,12 +21,16 @@ import (
 
 type explainCommand struct {
 	configFlag
-	presentedFiles
-	ClientID string    `name:"client-id" help:"Judge as if the request named this client." placeholder:"ID"`
-	Method   string    `help:"The request's method (default: ${default})." default:"GET" placeholder:"METHOD"`
-	URL      string    `name:"url" help:"The request's URL, which chooses the route (default: ${default})." default:"https://localhost/" placeholder:"URL"`
-	Time     time.Time `help:"Decide as of this time instead of now." placeholder:"RFC3339"`
-	JSON     bool      `name:"json" help:"Print JSON."`
+	Cert      string    `help:"The client's certificate, PEM; the intermediates may follow in the same file." placeholder:"FILE"`
+	Chain     string    `help:"Intermediates that the client presents besides, PEM, in any order." placeholder:"FILE"`
+	ClientID  string    `name:"client-id" help:"Judge as if the request named this client." placeholder:"ID"`
+	Method    *string   `help:"The request's method (default: GET)." placeholder:"METHOD"`
+	URL       *string   `name:"url" help:"The request's URL, which chooses the route (default: https://localhost/)." placeholder:"URL"`
+	Time      time.Time `help:"Decide as of this time instead of now." placeholder:"RFC3339"`
+	Record    string    `help:"Decide again what an audit record is about, at its own time: a file with one record, or - for standard input." placeholder:"FILE|-"`
+	Audit     string    `help:"A file of audit records, in which --request-id finds those to decide again." placeholder:"FILE"`
+	RequestID string    `name:"request-id" help:"Envoy's x-request-id, which the caller was told." placeholder:"ID"`
+	JSON      bool      `name:"json" help:"Print JSON; with --audit a list."`
 }
 
 // Help says what stands below the flags.
@@ -37,14 +42,28 @@ signed and no server is asked.
   certbearer explain --cert leaf.pem
   certbearer explain --cert leaf.pem --chain intermediates.pem --method POST --url https://api.example/orders
 
+With --record or --audit the request is one that was recorded. It is decided at
+its own time, by the present configuration and documents; a record of shadow as
+what would have been. A record has the certificate, or an earlier one of the
+same thumbprint has it, which --audit finds; --cert gives it otherwise.
+
+  certbearer explain --audit audit.jsonl --request-id 6f1c2b7e-5a55-4f0e-9d2b-0d7e0a1f2c3d
+  tail -1 audit.jsonl | certbearer explain --record -
+
 Exit codes: 0 allowed; 1 refused; 2 could not tell.`
 }
 
 // Run decides and prints.
 func (e explainCommand) Run(c *console) error {
+	if err := e.check(); err != nil {
+		return err
+	}
 	settings, err := e.load()
 	if err != nil {
 		return err
+	}
+	if e.Record != "" || e.Audit != "" {
+		return e.again(c, settings)
 	}
 	request, err := e.request(settings)
 	if err != nil {
@@ -102,8 +121,12 @@ func newExplainer(settings *config.Config) (*extauthz.Explainer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return explainerWith(settings, chosen, reader), nil
+}
+
+func explainerWith(settings *config.Config, table *extauthz.Routes, reader *authn.Authenticator) *extauthz.Explainer {
 	return extauthz.NewExplainer(extauthz.Config{
-		Routes:          chosen,
+		Routes:          table,
 		Authenticator:   reader,
 		DefaultAudience: settings.Audience,
 		EndpointOrigin:  config.Origin(settings.Issuer),
@@ -111,7 +134,7 @@ func newExplainer(settings *config.Config) (*extauthz.Explainer, error) {
 		EndpointHosts:   endpointHosts(settings),
 		Shadow:          settings.Mode == config.ModeShadow,
 		ClientModes:     clientModes(settings),
-	}), nil
+	})
 }
 
 // explicable reads the certificate as Envoy proves it, where a proxy in front of
@@ -129,21 +152,29 @@ func explicable(settings *config.Config) *config.Config {
 // else as a method.
 var methodToken = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
+func orElse(given *string, standard string) string {
+	if given == nil {
+		return standard
+	}
+	return *given
+}
+
 // request is the check that Envoy would send.
 func (e explainCommand) request(settings *config.Config) (*wire.Request, error) {
-	target, err := url.Parse(e.URL)
+	method, at := orElse(e.Method, "GET"), orElse(e.URL, "https://localhost/")
+	target, err := url.Parse(at)
 	if err != nil || target.Host == "" || target.Scheme != "https" && target.Scheme != "http" {
 		return nil, errors.New("--url: is no URL such as https://api.example/orders")
 	}
-	if !methodToken.MatchString(e.Method) {
+	if !methodToken.MatchString(method) {
 		return nil, errors.New("--method: is no HTTP method such as GET")
 	}
-	ders, err := e.read()
+	ders, err := e.presented().read()
 	if err != nil {
 		return nil, err
 	}
 	request := &wire.Request{}
-	request.Method, request.Scheme, request.Host = e.Method, target.Scheme, target.Host
+	request.Method, request.Scheme, request.Host = method, target.Scheme, target.Host
 	request.Path, request.RawQuery = target.EscapedPath(), target.RawQuery
 	if request.Path == "" {
 		request.Path = "/"

@@ -79,6 +79,14 @@ func (e *explanation) describeToken(settings *config.Config, at time.Time) {
 }
 
 func (e *explanation) print(w io.Writer) error {
+	if err := e.printSteps(w); err != nil {
+		return err
+	}
+	return printLabelled(w, e.summary())
+}
+
+// printSteps prints the steps and an empty line.
+func (e *explanation) printSteps(w io.Writer) error {
 	rows := [][]string{{"STEP", "OUTCOME", "DETAIL"}}
 	for _, step := range e.Steps {
 		rows = append(rows, []string{string(step.Step), string(step.Outcome), step.Detail})
@@ -86,10 +94,18 @@ func (e *explanation) print(w io.Writer) error {
 	if err := printTable(w, rows); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
-	}
-	for _, line := range e.summary() {
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+type labelled struct{ label, text string }
+
+// printLabelled prints a line for each text that is not empty.
+func printLabelled(w io.Writer, lines []labelled) error {
+	for _, line := range lines {
+		if line.text == "" {
+			continue
+		}
 		if _, err := fmt.Fprintf(w, "%-12s  %s\n", line.label, printable(line.text)); err != nil {
 			return err
 		}
@@ -97,23 +113,22 @@ func (e *explanation) print(w io.Writer) error {
 	return nil
 }
 
-type labelled struct{ label, text string }
+func (e *explanation) verdict() string {
+	if e.Allowed {
+		return "allowed: " + e.Reason.String()
+	}
+	return "refused: " + e.Reason.String()
+}
 
 func (e *explanation) summary() []labelled {
-	verdict := "refused: " + e.Reason.String()
-	if e.Allowed {
-		verdict = "allowed: " + e.Reason.String()
-	}
-	lines := []labelled{{"decision", verdict}}
+	mode := ""
 	if e.Mode != "" {
-		lines = append(lines, labelled{"mode", "shadow: the request passes as it came; the rest is what would be"})
+		mode = "shadow: the request passes as it came; the rest is what would be"
 	}
-	for _, line := range []labelled{{"because", e.Detail}, {"route", e.Route}, {"client", e.Client}, {"caller gets", e.outcome()}, {"what to do", e.Advice}} {
-		if line.text != "" {
-			lines = append(lines, line)
-		}
+	return []labelled{
+		{"decision", e.verdict()}, {"mode", mode}, {"because", e.Detail}, {"route", e.Route},
+		{"client", e.Client}, {"caller gets", e.outcome()}, {"what to do", e.Advice},
 	}
-	return lines
 }
 
 // outcome is what becomes of the request.

@@ -46,6 +46,7 @@ func transcripts(folder string) testscript.Params {
 			"waitserving": waitServing,
 			"until":       until,
 			"servefile":   serveFile,
+			"check":       sendCheck,
 		},
 	}
 }

@@ -8,11 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
 	"time"
 
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/rogpeppe/go-internal/testscript"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -97,4 +99,43 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("no output of %s matches %s: %v", args[1], args[0], err)
 		}
 	}
+}
+
+// sendCheck is "check SOCKET ID URL [FILE|NAME=VALUE…]": asks a server as Envoy does about
+// a GET whose x-request-id is ID, with the certificates of the files, the leaf's first, and
+// the headers.
+func sendCheck(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: check SOCKET ID URL [FILE|NAME=VALUE…]")
+	}
+	conn, err := grpc.NewClient("unix:"+ts.MkAbs(args[0]), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	ts.Check(err)
+	defer conn.Close()
+	target, err := url.Parse(args[2])
+	ts.Check(err)
+	headers := map[string]string{"x-request-id": args[1]}
+	var ders [][]byte
+	for _, arg := range args[3:] {
+		if name, value, isHeader := strings.Cut(arg, "="); isHeader {
+			headers[name] = value
+			continue
+		}
+		more, err := splitPEM([]byte(ts.ReadFile(arg)))
+		ts.Check(err)
+		ders = append(ders, more...)
+	}
+	source := &authv3.AttributeContext_Peer{}
+	if len(ders) > 0 {
+		source.Certificate = envoyPEM(ders[0])
+		headers["x-forwarded-client-cert"] = forwardedHeader(ders, 0)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	_, err = authv3.NewAuthorizationClient(conn).Check(ctx, &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
+		Source: source,
+		Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{
+			Method: "GET", Scheme: target.Scheme, Host: target.Host, Path: target.RequestURI(), Headers: headers,
+		}},
+	}})
+	ts.Check(err)
 }

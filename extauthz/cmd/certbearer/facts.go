@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/certbearer/certbearer/extauthz/authn"
+	"github.com/certbearer/certbearer/extauthz/peercert"
+	"github.com/certbearer/certbearer/policies"
+	"github.com/certbearer/certbearer/policies/decision"
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+// maxFacts bounds the clients that one kind of fact names.
+const maxFacts = 5
+
+// facts are what an operator would look up next about a refusal: what is missing, which
+// client comes near and by what it is missed.
+func (p *replayer) facts(r *replay) ([]string, error) {
+	if len(r.record.Chain) == 0 || r.now.Allowed {
+		return nil, nil
+	}
+	leaf := r.record.Chain[0]
+	facts := endsOrBegins(leaf, r.record.Time)
+	facts = append(facts, p.missing(r.record.Chain)...)
+	if len(r.record.Chain) < r.record.ChainLength {
+		facts = append(facts, fmt.Sprintf("of %d certificates that were presented %d are known here: the others may be what is missing", r.record.ChainLength, len(r.record.Chain)))
+	}
+	chain := authn.ChainOf(peercert.Evidence{Leaf: leaf, Intermediates: r.record.Chain[1:]})
+	for _, near := range p.clients.Candidates(chain, r.record.ClientID) {
+		facts = append(facts, "client "+near.ID+": "+near.Why)
+	}
+	renewed, err := p.renewed(leaf)
+	facts = append(facts, renewed...)
+	facts = append(facts, p.boundTo(chain)...)
+	if r.now.Reason == decision.SubjectMismatch {
+		facts = append(facts, "the certificate has "+subjectsOf(leaf))
+	}
+	return facts, err
+}
+
+// endsOrBegins says when the certificate ended, or begins.
+func endsOrBegins(leaf *x509.Certificate, at time.Time) []string {
+	switch {
+	case !at.Before(leaf.NotAfter):
+		return []string{fmt.Sprintf("the certificate ended at %s, %s before the request", stamp(leaf.NotAfter), span(at.Sub(leaf.NotAfter)))}
+	case at.Before(leaf.NotBefore):
+		return []string{fmt.Sprintf("the certificate begins at %s, %s after the request", stamp(leaf.NotBefore), span(leaf.NotBefore.Sub(at)))}
+	}
+	return nil
+}
+
+// missing follows the issuers of what was presented to the one that was not.
+func (p *replayer) missing(chain []*x509.Certificate) []string {
+	last := chain[0]
+	for range chain {
+		next := issuerAmong(last, chain)
+		if next == nil {
+			break
+		}
+		last = next
+	}
+	if bytes.Equal(last.RawIssuer, last.RawSubject) {
+		if last == chain[0] {
+			return []string{"the certificate is self-signed: only a client that pins exactly this one accepts it"}
+		}
+		return nil
+	}
+	var holders []string
+	for _, client := range p.clients.Sorted() {
+		for _, anchor := range client.Anchors() {
+			if bytes.Equal(anchor.Certificate.RawSubject, last.RawIssuer) && len(holders) < maxFacts {
+				holders = append(holders, client.ID())
+				break
+			}
+		}
+	}
+	if len(holders) > 0 {
+		return nil // a candidate says more of them
+	}
+	return []string{fmt.Sprintf("%q was issued by %q, which is not among the %s presented, and no client has it: have the caller present that CA's certificate, or put it into the client's certificateTrustStore",
+		last.Subject, last.Issuer, counted(len(chain), "certificate"))}
+}
+
+func issuerAmong(certificate *x509.Certificate, chain []*x509.Certificate) *x509.Certificate {
+	for _, other := range chain[1:] {
+		if other != certificate && bytes.Equal(other.RawSubject, certificate.RawIssuer) && certificate.CheckSignatureFrom(other) == nil {
+			return other
+		}
+	}
+	return nil
+}
+
+// renewed finds clients that pin another certificate of the same subject or key: the
+// one presented may be its successor.
+func (p *replayer) renewed(leaf *x509.Certificate) ([]string, error) {
+	var facts []string
+	err := eachDocument(p.settings.Clients.Directory, func(_ string, _ int, document policies.Document) {
+		for _, entry := range document.TrustStore {
+			same := likeness(leaf, entry.Certificate)
+			if same == "" || len(facts) == maxFacts {
+				continue
+			}
+			facts = append(facts, fmt.Sprintf("client %s has another certificate of the same %s, serial %s, which ends at %s: this one may have come after it",
+				document.ID, same, entry.Certificate.SerialNumber.Text(16), stamp(entry.Certificate.NotAfter)))
+		}
+	})
+	return facts, err
+}
+
+// likeness says what two different certificates of one owner have in common.
+func likeness(a, b *x509.Certificate) string {
+	switch {
+	case a.Equal(b):
+		return ""
+	case bytes.Equal(a.RawSubjectPublicKeyInfo, b.RawSubjectPublicKeyInfo):
+		return "key"
+	case len(a.Subject.Names) > 0 && bytes.Equal(a.RawSubject, b.RawSubject):
+		return "subject"
+	}
+	return ""
+}
+
+// boundTo finds clients that are bound to a subject of the certificate: no CA of theirs
+// leads to it.
+func (p *replayer) boundTo(chain *truststore.Chain) []string {
+	var facts []string
+	for _, client := range p.clients.Sorted() {
+		binding := client.Binding()
+		if binding.IsZero() || binding.Check(chain.Leaf) != nil || len(facts) == maxFacts {
+			continue
+		}
+		if _, err := truststore.Verify(chain, client.Anchors(), chain.Leaf.NotAfter.Add(-time.Second)); decision.ReasonOf(err) != decision.PathNotFound {
+			continue
+		}
+		facts = append(facts, fmt.Sprintf("client %s is bound to %s %s, which the certificate has, and none of its CAs leads to it: an intermediate may be missing, or the CA is a new one",
+			client.ID(), binding.Kind, binding.Text))
+	}
+	return facts
+}
+
+// subjectsOf lists the names to which a client could be bound.
+func subjectsOf(leaf *x509.Certificate) string {
+	names := []string{fmt.Sprintf("subjectDn %q", leaf.Subject)}
+	for _, name := range leaf.DNSNames {
+		names = append(names, "sanDns "+name)
+	}
+	for _, name := range leaf.URIs {
+		names = append(names, "sanUri "+name.String())
+	}
+	for _, name := range leaf.IPAddresses {
+		names = append(names, "sanIp "+name.String())
+	}
+	for _, name := range leaf.EmailAddresses {
+		names = append(names, "sanEmail "+name)
+	}
+	return strings.Join(names[:min(len(names), 2*maxFacts)], ", ")
+}
