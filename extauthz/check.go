@@ -67,6 +67,7 @@ type Server struct {
 	inFlight chan struct{}
 
 	removeForged     []string // where Authorization is set, or a foreign one left
+	removeBeside     []string // the same, where Client-Cert is set too
 	removeOnAllow    []string // for routes that ask for nothing
 	removeOnHandOver []string // for our endpoints, besides a statement that is set
 }
@@ -84,15 +85,33 @@ func NewServer(config Config) (*Server, error) {
 	case config.InFlight < 1:
 		return nil, fmt.Errorf("extauthz: %d checks at once are none", config.InFlight)
 	}
+	if config.Routes.injectClientCert() {
+		config.RemoveHeaders = withClientCert(config.RemoveHeaders)
+	}
 	forged := append(slices.Clone(config.RemoveHeaders), peercert.StatementHeader)
 	return &Server{
 		config:           config,
 		inFlight:         make(chan struct{}, config.InFlight),
 		removeForged:     forged,
+		removeBeside:     slices.DeleteFunc(slices.Clone(forged), isClientCert),
 		removeOnAllow:    append([]string{"authorization"}, forged...),
 		removeOnHandOver: slices.Clone(config.RemoveHeaders),
 	}, nil
 }
+
+// withClientCert adds the headers of RFC 9440 where they are missing. An upstream
+// that is given certificates in them on one route believes them on all.
+func withClientCert(names []string) []string {
+	names = slices.Clone(names)
+	for _, name := range []string{peercert.ClientCertHeader, peercert.ClientCertChainHeader} {
+		if !slices.ContainsFunc(names, func(other string) bool { return strings.EqualFold(name, other) }) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func isClientCert(name string) bool { return strings.EqualFold(name, peercert.ClientCertHeader) }
 
 // verdict is what the steps made of a request. The zero value is a refusal
 // for an internal error.
@@ -105,6 +124,8 @@ type verdict struct {
 	scope    []string
 	token    tokens.Token
 	reused   bool
+	// clientCert is what the upstream is told of the certificate, "" for nothing.
+	clientCert string
 	// statement is what an endpoint of ours is told, "" for nothing.
 	statement string
 	state     *state.State
@@ -212,6 +233,9 @@ func (s *Server) judge(ctx context.Context, v verdict, request *wire.Request, cl
 	if v.scope, err = grant(&v); err != nil {
 		return v.refuse(err)
 	}
+	if v.clientCert, err = clientCert(&v); err != nil {
+		return v.refuse(err)
+	}
 	return v.allow()
 }
 
@@ -276,6 +300,16 @@ func grant(v *verdict) ([]string, error) {
 	return granted, nil
 }
 
+// clientCert returns what the upstream is told of the certificate. Beside a
+// foreign Authorization it is told nothing: that is a request for which we do
+// not speak.
+func clientCert(v *verdict) (string, error) {
+	if !v.route.Inject.ClientCert || v.inbound.foreign {
+		return "", nil
+	}
+	return peercert.ClientCert(v.identity.Evidence.Leaf)
+}
+
 func within(scopes, most []string) []string {
 	var kept []string
 	for _, scope := range scopes {
@@ -331,11 +365,7 @@ func (s *Server) answer(request *wire.Request, v *verdict) wire.Response {
 	}
 	switch v.reason {
 	case decision.Allowed:
-		return wire.Allow(wire.Allowance{
-			Set:      []wire.Header{{Name: "authorization", Value: "Bearer " + v.token.Value.Reveal()}},
-			Remove:   s.removeForged,
-			Metadata: metadata,
-		})
+		return s.injected(v, metadata)
 	case decision.AllowedForeign:
 		return wire.Allow(wire.Allowance{Remove: s.removeForged, Metadata: metadata})
 	case decision.AllowedEndpoint:
@@ -346,6 +376,20 @@ func (s *Server) answer(request *wire.Request, v *verdict) wire.Response {
 	r := refusal(v.reason, request.ID, v.neededScope())
 	r.Metadata = metadata
 	return wire.Deny(r)
+}
+
+// injected sets the token, and the certificate for upstreams that are to have it.
+func (s *Server) injected(v *verdict, metadata wire.Metadata) wire.Response {
+	a := wire.Allowance{
+		Set:      []wire.Header{{Name: "authorization", Value: "Bearer " + v.token.Value.Reveal()}},
+		Remove:   s.removeForged,
+		Metadata: metadata,
+	}
+	if v.clientCert != "" {
+		a.Set = append(a.Set, wire.Header{Name: peercert.ClientCertHeader, Value: v.clientCert})
+		a.Remove = s.removeBeside // Envoy removes after it sets
+	}
+	return wire.Allow(a)
 }
 
 // handedOver sets the statement, or takes off one that did not come from us.

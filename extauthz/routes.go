@@ -47,10 +47,12 @@ const (
 	InboundPass
 )
 
-// Inject says what stands in the tokens of a route.
+// Inject says what stands in the tokens of a route, and what beside them.
 type Inject struct {
 	Bind tokens.Binding
 	Typ  string // tokens.TypAccessToken or tokens.TypJWT
+	// ClientCert hands the proven certificate to the upstream, in Client-Cert.
+	ClientCert bool
 }
 
 // Match is which requests a route is for. Empty fields match all.
@@ -93,6 +95,11 @@ type Routes struct {
 	allShadow bool
 }
 
+// injectClientCert reports a route whose upstream gets certificates.
+func (r *Routes) injectClientCert() bool {
+	return slices.ContainsFunc(r.ordered, func(route *Route) bool { return route.Inject.ClientCert })
+}
+
 // NewRoutes checks and orders routes. Every route has a name of its own, and
 // those for certificates an audience.
 func NewRoutes(routes []Route) (*Routes, error) {
@@ -108,6 +115,8 @@ func NewRoutes(routes []Route) (*Routes, error) {
 			return nil, fmt.Errorf("routes: two have the name %s", route.Name)
 		case route.Access == AccessCertificate && route.Audience == "":
 			return nil, fmt.Errorf("routes: %s has no audience", route.Name)
+		case route.Access != AccessCertificate && route.Inject.ClientCert:
+			return nil, fmt.Errorf("routes: %s asks for no certificate and hands one on", route.Name)
 		}
 		r.ordered = append(r.ordered, &route)
 		r.allShadow = r.allShadow && (route.Shadow || route.Access == AccessEndpoint)

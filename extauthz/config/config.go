@@ -280,11 +280,23 @@ const (
 	InboundPass InboundAuthorization = "pass"
 )
 
-// Inject is the form of injected tokens.
+// Inject is the form of injected tokens, and what is injected beside them.
 type Inject struct {
-	Bind Bind
-	Typ  TokenType
+	Bind       Bind
+	Typ        TokenType
+	ClientCert ClientCert
 }
+
+// ClientCert says whether the upstream gets the proven certificate.
+type ClientCert string
+
+// The values of [ClientCert].
+const (
+	// ClientCertNone: it does not.
+	ClientCertNone ClientCert = "none"
+	// ClientCertRFC9440: in the header Client-Cert (RFC 9440 section 2.2).
+	ClientCertRFC9440 ClientCert = "rfc9440"
+)
 
 // Bind says whether a token names the certificate it was made for.
 type Bind string

@@ -34,11 +34,11 @@ func defaults() *config.Config {
 		Certificate:           config.Certificate{From: config.FromPeer},
 		InboundAuthorization:  config.InboundVerify,
 		InjectedTokenLifetime: 5 * time.Minute,
-		Inject:                config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken},
+		Inject:                config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken, ClientCert: config.ClientCertNone},
 		Routes: []config.Route{{
 			Name: "default", Match: config.Match{Host: "*", PathPrefix: "/"}, Mode: config.ModeEnforce, Access: config.AccessCertificate,
 			Audience: "https://api.example.com", InboundAuthorization: config.InboundVerify,
-			Inject: config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken},
+			Inject: config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken, ClientCert: config.ClientCertNone},
 		}},
 		Compatibility: config.CompatibilityNone, Profile: config.ProfileNone, Mode: config.ModeEnforce,
 		Revocations: config.Revocations{File: "/etc/certbearer/revocations/revoked.jsonl"},
@@ -78,7 +78,7 @@ func TestFullExample(t *testing.T) {
 }
 
 func fullExample(dir string) *config.Config {
-	jwt := config.Inject{Bind: config.BindNone, Typ: config.TypeJWT}
+	jwt := config.Inject{Bind: config.BindNone, Typ: config.TypeJWT, ClientCert: config.ClientCertRFC9440}
 	return &config.Config{
 		Issuer:     "https://gateway.example.com/mtls/",
 		Audience:   "https://api.example.com",
@@ -119,7 +119,7 @@ func fullExample(dir string) *config.Config {
 			Mode:  config.ModeEnforce, Access: config.AccessCertificate, ClientID: "lab-partner", Audience: "https://fhir.example.com/R4",
 			Scope:                []string{"system/Observation.read", "system/Patient.read"},
 			InboundAuthorization: config.InboundReject,
-			Inject:               config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken},
+			Inject:               config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken, ClientCert: config.ClientCertNone},
 		}, {
 			Name: "rest", Match: config.Match{Host: "*", PathPrefix: "/"}, Mode: config.ModeEnforce, Access: config.AccessCertificate,
 			Audience: "https://api.example.com", InboundAuthorization: config.InboundReplace, Inject: jwt,

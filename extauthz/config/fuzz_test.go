@@ -182,7 +182,7 @@ func checkRoutes(t *testing.T, c *config.Config) {
 			t.Errorf("route %+v", route)
 		}
 		certificate := route.Access == config.AccessCertificate
-		if certificate != (route.Audience != "") || certificate != (route.Inject.Bind != "" && route.Inject.Typ != "") {
+		if certificate != (route.Audience != "") || certificate != (route.Inject.Bind != "" && route.Inject.Typ != "" && route.Inject.ClientCert != "") {
 			t.Errorf("route %+v", route)
 		}
 		if route.Audience != "" && strings.HasPrefix(c.Issuer, route.Audience) && len(c.Issuer)-len(route.Audience) <= 1 {

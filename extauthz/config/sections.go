@@ -24,7 +24,7 @@ func readConfig(m *mapping) *Config {
 		Certificate:           section(m, "certificate", readCertificate),
 		InboundAuthorization:  text(m, "inboundAuthorization", InboundVerify, parseGlobalInbound),
 		InjectedTokenLifetime: duration(m, "injectedTokenLifetime", 5*time.Minute, 10*time.Second, time.Hour),
-		Inject:                section(m, "inject", injectReader(Inject{Bind: BindCnf, Typ: TypeAccessToken})),
+		Inject:                section(m, "inject", injectReader(Inject{Bind: BindCnf, Typ: TypeAccessToken, ClientCert: ClientCertNone})),
 		Revocations:           section(m, "revocations", readRevocations),
 		Limits:                section(m, "limits", readLimits),
 		Log:                   section(m, "log", readLog),
@@ -139,10 +139,10 @@ func readRevocations(m *mapping) Revocations {
 // injectReader reads an inject mapping over the values of the one around it.
 func injectReader(fallback Inject) func(*mapping) Inject {
 	return func(m *mapping) Inject {
-		m.later("clientCert")
 		return Inject{
-			Bind: text(m, "bind", fallback.Bind, oneOf([]Bind{BindCnf, BindNone})),
-			Typ:  text(m, "typ", fallback.Typ, oneOf([]TokenType{TypeAccessToken, TypeJWT})),
+			Bind:       text(m, "bind", fallback.Bind, oneOf([]Bind{BindCnf, BindNone})),
+			Typ:        text(m, "typ", fallback.Typ, oneOf([]TokenType{TypeAccessToken, TypeJWT})),
+			ClientCert: text(m, "clientCert", fallback.ClientCert, oneOf([]ClientCert{ClientCertNone, ClientCertRFC9440})),
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (f Format) DefaultHeader() string {
 	case FormatALBLeaf:
 		return "x-amzn-mtls-clientcert-leaf"
 	case FormatRFC9440:
-		return "client-cert"
+		return ClientCertHeader
 	case FormatTraefik:
 		return "x-forwarded-tls-client-cert"
 	}
@@ -69,7 +69,7 @@ func checkFormat(f Format, name string) error {
 		return fmt.Errorf("peercert: %q is not the name of a header", name)
 	}
 	switch name {
-	case xfccHeader, StatementHeader, chainHeader(FormatRFC9440.DefaultHeader()), "authorization", "cookie", "host":
+	case xfccHeader, StatementHeader, ClientCertChainHeader, "authorization", "cookie", "host":
 		return fmt.Errorf("peercert: %s cannot hold a certificate as %s", name, f)
 	}
 	return nil

@@ -77,6 +77,7 @@ func convertRoute(route config.Route) (extauthz.Route, error) {
 	case config.AccessCertificate:
 		out.Access = extauthz.AccessCertificate
 		out.Inject.Typ = string(route.Inject.Typ)
+		out.Inject.ClientCert = route.Inject.ClientCert == config.ClientCertRFC9440
 		if err := out.Inject.Bind.UnmarshalText([]byte(route.Inject.Bind)); err != nil {
 			return out, err
 		}
