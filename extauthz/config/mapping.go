@@ -80,15 +80,6 @@ func (m *mapping) require(names ...string) {
 	}
 }
 
-// later reports keys that the design has and this version has not.
-func (m *mapping) later(names ...string) {
-	for _, name := range names {
-		if m.has(name) {
-			m.fail(name, "not available in this version; remove it")
-		}
-	}
-}
-
 // close reports the keys that nobody asked for.
 func (m *mapping) close() {
 	for _, p := range m.pairs {
