@@ -8,6 +8,14 @@ export CERTBEARER_TOOLS ?= $(CURDIR)/.tools
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
+# What checks the manifests. The Go proxy has Istio by commit only; this one is of
+# August 2026, from the branch that became 1.31.
+ISTIOCTL    := istio.io/istio/istioctl/cmd/istioctl@v0.0.0-20260827124520-eed52ebb66ad
+KUBECONFORM := github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+# It carries the schemas of Kubernetes' own kinds; istio.io/api, of the version in
+# go.mod, those of Istio's.
+CLIENT_GO   := k8s.io/client-go@v0.36.1
+
 ARGS     ?=
 PACKAGES ?= ./...
 FUZZTIME ?= 20s
@@ -15,12 +23,13 @@ FUZZTIME ?= 20s
 RACE     ?=
 TIMEOUT  ?= 20m
 
-.PHONY: help build demo test test-clients lint vuln bench fuzz clean
+.PHONY: help build demo test test-clients verify-manifests lint vuln bench fuzz clean
 
 help:
 	@echo 'make demo [ARGS=--once]   show what certbearer does, with a real Envoy'
 	@echo 'make test [RACE=1]        run the tests (CERTBEARER_ENVOY=none: those that need no Envoy)'
 	@echo 'make test-clients         run the snippets of docs/clients.md and docs/upstreams.md; fetches their packages'
+	@echo 'make verify-manifests     check the manifests with the tools of those who read them; builds the tools, which takes minutes'
 	@echo 'make build                bin/certbearer'
 	@echo 'make lint                 gofmt, go vet, staticcheck'
 	@echo 'make vuln                 govulncheck'
@@ -47,6 +56,23 @@ test:
 # .tools/clients. Once they are there, make test runs these tests too.
 test-clients:
 	@CERTBEARER_CLIENTS=install go test -count=1 -json -timeout $(TIMEOUT) ./integration/clients | go run ./integration/summary
+
+# The tools are in .tools/bin and the schemas in .tools/schemas. Once they are
+# there, make test runs these tests too.
+verify-manifests: .tools/bin/istioctl .tools/bin/kubeconform .tools/schemas/made
+	@go test -count=1 -json -timeout $(TIMEOUT) ./integration/manifests | go run ./integration/summary
+
+.tools/bin/istioctl: Makefile
+	GOBIN=$(CURDIR)/.tools/bin go install $(ISTIOCTL)
+	@touch $@
+
+.tools/bin/kubeconform: Makefile
+	GOBIN=$(CURDIR)/.tools/bin go install $(KUBECONFORM)
+	@touch $@
+
+.tools/schemas/made: Makefile go.mod integration/manifests/schemas/main.go
+	go run ./integration/manifests/schemas $(@D) $(CLIENT_GO) "$$(go list -m -f '{{.Path}}@{{.Version}}' istio.io/api)"
+	@touch $@
 
 lint: .tools/bin/staticcheck
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \

@@ -19,7 +19,7 @@ var (
 	spanCommand = regexp.MustCompile(`^certbearer ([a-z]+)(.*)`)
 	word        = regexp.MustCompile(`^ ([a-z]+)\b`)
 	flagName    = regexp.MustCompile(`[ ](--[a-z-]+)`)
-	makeTarget  = regexp.MustCompile("(?m)(?:^|`|^\\$ |=none )make ([a-z]+)")
+	makeTarget  = regexp.MustCompile("(?m)(?:^|`|^\\$ |=none )make ([a-z-]+)")
 )
 
 // build makes the program once for all tests.

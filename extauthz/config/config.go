@@ -39,6 +39,7 @@ type Config struct {
 	Limits      Limits
 	Envoy       Envoy
 	Nginx       Nginx
+	Istio       Istio
 	Log         Log
 	Audit       Audit
 }

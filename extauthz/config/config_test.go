@@ -43,6 +43,14 @@ func defaults() *config.Config {
 		Compatibility: config.CompatibilityNone, Profile: config.ProfileNone, Mode: config.ModeEnforce,
 		Revocations: config.Revocations{File: "/etc/certbearer/revocations/revoked.jsonl"},
 		Limits:      config.Limits{InFlight: 1024, TokenCacheEntries: 100_000, TokensPerClient: 64},
+		Istio: config.Istio{
+			Namespace: "certbearer", Image: "certbearer:dev", TrustDomain: "cluster.local", ClusterDomain: "cluster.local",
+			CredentialName: "certbearer-gateway",
+			Gateway: config.IstioGateway{
+				Namespace: "istio-system", Selector: "istio=ingressgateway",
+				ServiceAccount: "istio-ingressgateway-service-account", Port: 443,
+			},
+		},
 		Envoy: config.Envoy{
 			Version: config.Envoy140, Listen: "127.0.0.1:8443", ClientCertificate: config.ClientCertificateOptional,
 			Timeout: 500 * time.Millisecond, AccessLog: config.ToStdout,
@@ -125,6 +133,13 @@ func fullExample(dir string) *config.Config {
 			Audience: "https://api.example.com", InboundAuthorization: config.InboundReplace, Inject: jwt,
 		}},
 		Limits: config.Limits{InFlight: 256, TokenCacheEntries: 5000, TokensPerClient: 8},
+		Istio: config.Istio{
+			Namespace: "edge", Image: "registry.example:5000/certbearer:1.0", TrustDomain: "mesh.example", ClusterDomain: "cluster.example",
+			Hosts: []string{"gateway.example", "*.partners.example"}, CredentialName: "edge-tls",
+			Gateway: config.IstioGateway{
+				Namespace: "gateways", Selector: "app=edge,gateway.example/tier=public", ServiceAccount: "edge", Port: 8443,
+			},
+		},
 		Envoy: config.Envoy{
 			Version: config.Envoy137, Listen: "0.0.0.0:8443", Upstream: config.Upstream{Scheme: "https", Host: "api.internal", Port: 8080},
 			Certificate: dir + "/tls/edge.crt", Key: dir + "/tls/edge.key",

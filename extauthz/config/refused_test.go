@@ -50,6 +50,23 @@ func checkRefusals(t *testing.T, cases map[string]refusal) {
 	}
 }
 
+func TestWhatIsNoNameInAClusterIsRefused(t *testing.T) {
+	checkRefusals(t, map[string]refusal{
+		"a namespace with a dot": {
+			more("istio: {namespace: a.b}"), `4: istio.namespace: want a name of lower-case letters, digits and hyphens, got "a.b"`},
+		"an image with a space": {
+			more("istio: {image: a b}"), `4: istio.image: want a container image such as registry.example/certbearer:1.0, got "a b"`},
+		"a trust domain with a scheme": {
+			more("istio: {trustDomain: spiffe://mesh}"), `4: istio.trustDomain: want a lower-case DNS name, got "spiffe://mesh"`},
+		"a host with a port": {
+			more("istio: {hosts: [a.example:443]}"), `4: istio.hosts[0]: want "*", "*.example.com" or a lower-case name without a port, got "a.example:443"`},
+		"labels without values": {
+			more("istio: {gateway: {selector: istio}}"), `4: istio.gateway.selector: want key=value, several with commas between them, got "istio"`},
+		"no labels at all, which would be every pod": {
+			more(`istio: {gateway: {selector: ""}}`), `4: istio.gateway.selector: want key=value, several with commas between them, got ""`},
+	})
+}
+
 func TestStructureIsRefused(t *testing.T) {
 	checkRefusals(t, map[string]refusal{
 		"an unknown key, with the one that was meant": {

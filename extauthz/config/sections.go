@@ -27,6 +27,7 @@ func readConfig(m *mapping) *Config {
 		Inject:                section(m, "inject", injectReader(Inject{Bind: BindCnf, Typ: TypeAccessToken, ClientCert: ClientCertNone})),
 		Revocations:           section(m, "revocations", readRevocations),
 		Limits:                section(m, "limits", readLimits),
+		Istio:                 section(m, "istio", readIstio),
 		Log:                   section(m, "log", readLog),
 		Audit:                 section(m, "audit", readAudit),
 	}

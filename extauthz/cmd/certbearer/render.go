@@ -16,6 +16,7 @@ import (
 type renderCommands struct {
 	Envoy renderEnvoyCommand `cmd:"" help:"Write Envoy's configuration."`
 	Nginx renderNginxCommand `cmd:"" help:"Write nginx's configuration."`
+	Istio renderIstioCommand `cmd:"" help:"Write the manifests of an Istio ingress gateway."`
 }
 
 type renderEnvoyCommand struct {

@@ -1,0 +1,162 @@
+package istio
+
+import (
+	"path"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Folders of the pod that are not named by the settings.
+const settingsFolder = "/etc/certbearer"
+
+// sidecarGroup is the group of Istio's sidecar. The sockets' volume belongs to
+// it, so that the sidecar may connect to them, and nobody else can.
+const sidecarGroup = 1337
+
+// runAs is the user and group of certbearer's image.
+const runAs = 65532
+
+// workload is certbearer itself.
+func workload(p Params) []manifest {
+	return []manifest{
+		{"Not of the ambient mesh: certbearer keeps a sidecar, because the sidecar is who\nmay reach its sockets.", named(made("v1", "Namespace", "", nil), p.Namespace)},
+		{"The pod's own identity. It asks nothing of the cluster.", with(made("v1", "ServiceAccount", p.Namespace, nil), "automountServiceAccountToken", false)},
+		{"The settings from which all of this was rendered.", with(made("v1", "ConfigMap", p.Namespace, nil), "data", object{"certbearer.yaml": string(p.Settings)})},
+		{"Keys and revoked tokens. Without them a new pod would sign with a key that istiod\nlearns of only up to 20 minutes later.", made("v1", "PersistentVolumeClaim", p.Namespace, object{
+			"accessModes": []string{"ReadWriteOnce"},
+			"resources":   object{"requests": object{"storage": "64Mi"}},
+		})},
+		{"One pod, because the volume is one pod's. The ConfigMap certbearer-clients holds\nthe client documents, one a key.", made("apps/v1", "Deployment", p.Namespace, object{
+			"replicas": 1,
+			"strategy": object{"type": "Recreate"},
+			"selector": object{"matchLabels": ours()},
+			"template": pod(p),
+		})},
+		{"The ports are the sidecar's, which alone listens.", made("v1", "Service", p.Namespace, object{
+			"selector": ours(),
+			"ports":    servicePorts(p),
+		})},
+		{"What the sidecar receives it passes on over a Unix socket. Without a sidecar\nnothing listens, so that a pod that lost it is closed, not open.", made("networking.istio.io/v1", "Sidecar", p.Namespace, object{
+			"workloadSelector": object{"labels": ours()},
+			"ingress":          ingress(p),
+		})},
+	}
+}
+
+func with(o object, key string, value any) object {
+	o[key] = value
+	return o
+}
+
+func pod(p Params) object {
+	labels, annotations := ours(), object{
+		"sidecar.istio.io/userVolumeMount": `{"sockets":{"mountPath":"` + volumeOf(p.GRPC) + `"}}`,
+	}
+	labels["sidecar.istio.io/inject"] = "true"
+	if p.Proxy != "" {
+		annotations["proxy.istio.io/config"] = forwardAsItCame()
+	}
+	return object{
+		"metadata": object{"labels": labels, "annotations": annotations},
+		"spec": object{
+			"serviceAccountName":           name,
+			"automountServiceAccountToken": false,
+			"securityContext": object{
+				"runAsNonRoot": true, "runAsUser": runAs, "runAsGroup": runAs,
+				"fsGroup": sidecarGroup,
+				// Always would open the keys' files to the group at each start, and
+				// certbearer refuses such keys.
+				"fsGroupChangePolicy": "OnRootMismatch",
+				"seccompProfile":      object{"type": "RuntimeDefault"},
+			},
+			"containers": []object{container(p)},
+			"volumes": []object{
+				{"name": "settings", "configMap": object{"name": name}},
+				{"name": "clients", "configMap": object{"name": name + "-clients"}},
+				{"name": "state", "persistentVolumeClaim": object{"claimName": name}},
+				{"name": "sockets", "emptyDir": object{"medium": "Memory", "sizeLimit": "1Mi"}},
+			},
+		},
+	}
+}
+
+// forwardAsItCame keeps the sidecar from adding an element of its own to the
+// x-forwarded-client-cert that the gateway passes on: exactly one may be there.
+func forwardAsItCame() string {
+	text, err := yaml.Marshal(map[string]any{"proxyHeaders": map[string]string{"forwardedClientCert": "ALWAYS_FORWARD_ONLY"}})
+	if err != nil {
+		panic(err) // it is a constant
+	}
+	return string(text)
+}
+
+func container(p Params) object {
+	probe := func(path string) object {
+		return object{"httpGet": object{"path": path, "port": p.OpsPort}, "periodSeconds": 5}
+	}
+	mount := func(name, path string, readOnly bool) object {
+		m := object{"name": name, "mountPath": path}
+		if readOnly {
+			m["readOnly"] = true
+		}
+		return m
+	}
+	return object{
+		"name":           name,
+		"image":          p.Image,
+		"args":           []string{"serve", "--config", settingsFolder + "/certbearer.yaml"},
+		"ports":          []object{{"name": "ops", "containerPort": p.OpsPort}},
+		"livenessProbe":  probe("/livez"),
+		"readinessProbe": probe("/readyz"),
+		"resources":      object{"requests": object{"cpu": "100m", "memory": "64Mi"}, "limits": object{"memory": "512Mi"}},
+		"securityContext": object{
+			"allowPrivilegeEscalation": false,
+			"readOnlyRootFilesystem":   true,
+			"capabilities":             object{"drop": []string{"ALL"}},
+		},
+		"volumeMounts": []object{
+			mount("settings", settingsFolder, true),
+			mount("clients", p.Clients, true),
+			mount("state", p.State, false),
+			mount("sockets", volumeOf(p.GRPC), false),
+		},
+	}
+}
+
+// volumeOf is where the sockets' volume is mounted. Everybody in the pod may write
+// to a volume's own folder, and certbearer puts no socket into such a one: it
+// makes a folder within.
+func volumeOf(socket string) string { return path.Dir(path.Dir(socket)) }
+
+type port struct {
+	name, protocol string
+	number         int
+	socket         string
+}
+
+func ports(p Params) []port {
+	all := []port{{"grpc", "GRPC", grpcPort, p.GRPC}, {"http", "HTTP", httpPort, p.HTTP}}
+	if p.Proxy != "" {
+		all = append(all, port{"http-authz", "HTTP", proxyPort, p.Proxy})
+	}
+	return all
+}
+
+func servicePorts(p Params) []object {
+	var all []object
+	for _, port := range ports(p) {
+		all = append(all, object{"name": port.name, "port": port.number, "targetPort": port.number})
+	}
+	return all
+}
+
+func ingress(p Params) []object {
+	var all []object
+	for _, port := range ports(p) {
+		all = append(all, object{
+			"port":            object{"name": port.name, "protocol": port.protocol, "number": port.number},
+			"defaultEndpoint": "unix://" + port.socket,
+		})
+	}
+	return all
+}
