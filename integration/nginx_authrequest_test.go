@@ -1,0 +1,240 @@
+package integration_test
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/certbearer/certbearer/extauthz/testca"
+)
+
+// rendered starts nginx with what `render nginx` writes, at a port of its own.
+func (w *world) rendered(t *testing.T) *proxyServer {
+	t.Helper()
+	port := freePort(t)
+	editSettings(t, w.config, settings{"nginx": map[string]any{"listen": "127.0.0.1:" + port}})
+	folder := filepath.Join(w.folder, "envoy-nginx-conf")
+	mustRun(t, "render", "nginx", "--config", w.config, "--output-dir", folder)
+	if _, err := os.Stat(filepath.Join(folder, "certbearer.conf")); err != nil {
+		t.Fatal(err)
+	}
+	return w.nginx(t, port, "include "+filepath.Join(folder, "*.conf")+";")
+}
+
+// ask sends a request whose path stands in it as it is, and returns what the
+// upstream received of it too.
+func (p *proxyServer) ask(t *testing.T, a ask) answer {
+	t.Helper()
+	before := p.world.upstream.count()
+	request, err := http.NewRequestWithContext(context.Background(), orElse(a.method, http.MethodGet), p.base, strings.NewReader(a.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, query, _ := strings.Cut(orElse(a.path, "/hello"), "?")
+	request.URL.Opaque, request.URL.RawQuery = path, query // as it is
+	request.Host = a.host
+	for name, values := range a.header {
+		request.Header[name] = values
+	}
+	got := p.do(t, request, a.as)
+	got.received = p.world.upstream.since(before)
+	return got
+}
+
+const behindNginx = `
+audience: https://api.example
+nginx: {serverNames: [localhost, "*.example"]}
+routes:
+- {name: open, match: {pathPrefix: /public}, access: public}
+- {name: preflight, match: {pathPrefix: /orders}, access: preflight}
+- {name: foreign, match: {pathPrefix: /foreign}, inboundAuthorization: pass}
+- {name: scoped, match: {pathPrefix: /scoped}, scope: [orders.write]}
+- {name: elsewhere, match: {pathPrefix: /elsewhere}, audience: "https://other.example"}
+- {name: host, match: {host: partner.example}, clientId: partner}
+- {name: posts, match: {pathPrefix: /orders, methods: [POST]}}
+- {name: orders, match: {pathPrefix: /orders}, inboundAuthorization: replace}
+- {name: default, inboundAuthorization: replace}
+`
+
+// What the upstream has to have received.
+const (
+	nothing   = "nothing"
+	anonymous = "without Authorization"
+	withToken = "a token"
+	asItCame  = "Basic own"
+)
+
+func TestAuthRequestOfNginx(t *testing.T) {
+	lab, partner, stranger := selfSigned(t, testca.Template{CommonName: "lab"}), selfSigned(t, testca.Template{CommonName: "partner"}), selfSigned(t, testca.Template{CommonName: "lab"})
+	w := openBehindNginx(t, plan{settings: behindNginx, clients: map[string]document{
+		"lab": trusting(lab).with("scope", []string{"orders.read"}), "partner": trusting(partner),
+	}})
+	p := w.rendered(t)
+	keys := keysOf(t, p.site)
+	own := func(values ...string) http.Header { return http.Header{"Authorization": values} }
+	as, other, no := presents(lab), presents(stranger), (*tls.Certificate)(nil)
+	for sentence, test := range map[string]struct {
+		ask    ask
+		status int
+		reason string
+		got    string
+	}{
+		"a known certificate becomes a token":                   {ask{as: as}, 200, allowed, withToken},
+		"over a POST, whose body arrives":                       {ask{as: as, method: "POST", path: "/orders", body: strings.Repeat("x", 5000)}, 200, allowed, withToken},
+		"over a HEAD":                                           {ask{as: as, method: "HEAD"}, 200, allowed, withToken},
+		"the caller's Authorization is overwritten":             {ask{as: as, header: own("Basic own")}, 200, allowed, withToken},
+		"two of them nginx itself refuses":                      {ask{as: as, header: own("Basic own", "Bearer other")}, 400, "", nothing},
+		"a stranger gets nowhere":                               {ask{as: other}, 401, "client_unknown", nothing},
+		"nor does who has no certificate":                       {ask{as: no}, 401, "certificate_missing", nothing},
+		"nor with the certificate in a header":                  {ask{as: no, header: http.Header{"X-Mtls-Cert": {escaped(lab)}}}, 401, "certificate_missing", nothing},
+		"nor with one beside its own":                           {ask{as: other, header: http.Header{"X-Mtls-Cert": {escaped(lab)}}}, 401, "client_unknown", nothing},
+		"nor by saying what nginx would":                        {ask{as: no, path: "/orders", header: http.Header{"X-Original-Uri": {"/public"}, "X-Original-Method": {"GET"}, "X-Original-Host": {"a"}}}, 401, "certificate_missing", nothing},
+		"a public route needs none":                             {ask{as: no, path: "/public/a"}, 200, allowedPublic, anonymous},
+		"and takes the caller's Authorization off":              {ask{as: no, path: "/public/a", header: own("Basic own")}, 200, allowedPublic, anonymous},
+		"a preflight passes without":                            {ask{as: no, method: "OPTIONS", path: "/orders", header: http.Header{"Origin": {"https://a.example"}, "Access-Control-Request-Method": {"POST"}}}, 200, allowedPreflight, anonymous},
+		"another OPTIONS does not":                              {ask{as: no, method: "OPTIONS", path: "/orders"}, 401, "certificate_missing", nothing},
+		"a foreign Authorization stays where it may":            {ask{as: as, path: "/foreign", header: own("Basic own")}, 200, "allowed_foreign", asItCame},
+		"a forbidden audience is a 403":                         {ask{as: as, path: "/elsewhere"}, 403, "audience_not_allowed", nothing},
+		"a route is chosen by the host":                         {ask{as: presents(partner), host: "partner.example"}, 200, allowed, withToken},
+		"and is another client's then":                          {ask{as: as, host: "partner.example"}, 401, "client_conflict", nothing},
+		"in other capitals and with a port too":                 {ask{as: as, host: "PARTNER.example:8443"}, 401, "client_conflict", nothing},
+		"dots in a path are a refusal, which nginx calls 500":   {ask{as: as, path: "/public/../orders"}, 500, "path_ambiguous", nothing},
+		"so are encoded dots":                                   {ask{as: no, path: "/public/%2e%2e/orders"}, 500, "path_ambiguous", nothing},
+		"and an encoded slash":                                  {ask{as: no, path: "/public/..%2forders"}, 500, "path_ambiguous", nothing},
+		"and dots before a semicolon":                           {ask{as: no, path: "/public/..;/orders"}, 500, "path_ambiguous", nothing},
+		"and an empty segment":                                  {ask{as: no, path: "/public//orders"}, 500, "path_ambiguous", nothing},
+		"a query is no path":                                    {ask{as: no, path: "/public/a?b=/../c"}, 200, allowedPublic, anonymous},
+		"a token in the query is refused":                       {ask{as: as, path: "/orders?access_token=x"}, 500, "token_in_query", nothing},
+		"what nginx asks is not for callers":                    {ask{as: as, path: "/_certbearer"}, 404, "", nothing},
+		"nor is certbearer's own path, which is the upstream's": {ask{as: as, path: "/authz"}, 200, allowed, withToken},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			got := p.ask(t, test.ask)
+			if got.status != test.status {
+				t.Errorf("status %d with %s, want %d", got.status, got.body, test.status)
+			}
+			if got.id == "" {
+				t.Error("the answer names no request")
+			}
+			if test.reason != "" {
+				if r := w.record(t, got.id); r.Reason != test.reason {
+					t.Errorf("the record is %+v, want %s", r, test.reason)
+				}
+			}
+			checkArrived(t, keys, got.received, test.got)
+			checkRefused(t, got)
+		})
+	}
+}
+
+// checkArrived holds what the upstream received to one request with such an
+// Authorization.
+func checkArrived(t *testing.T, keys *keySet, received []received, want string) {
+	t.Helper()
+	if (len(received) > 0) != (want != nothing) || len(received) > 1 {
+		t.Fatalf("the upstream received %+v, want %s", received, want)
+	}
+	if want == nothing {
+		return
+	}
+	header := received[0].Header
+	for _, name := range []string{"X-Mtls-Cert", "X-Original-Uri", "X-Forwarded-Client-Cert", "Certbearer-Body"} {
+		if _, found := header[name]; found {
+			t.Errorf("the upstream received %s", name)
+		}
+	}
+	switch values := header["Authorization"]; want {
+	case anonymous:
+		if len(values) > 0 {
+			t.Errorf("the upstream received %q", values)
+		}
+	case withToken:
+		if _, err := keys.verify(values); err != nil {
+			t.Error(err)
+		}
+	default:
+		if len(values) != 1 || values[0] != want {
+			t.Errorf("the upstream received %q, want %q", values, want)
+		}
+	}
+}
+
+// checkRefused holds a refusal to the words that a caller of Envoy gets.
+func checkRefused(t *testing.T, got answer) {
+	t.Helper()
+	switch got.status {
+	case http.StatusUnauthorized:
+		if challenge := got.header["Www-Authenticate"]; len(challenge) != 1 || challenge[0] != "Bearer" {
+			t.Errorf("WWW-Authenticate is %q", challenge)
+		}
+		if got.oauth != "invalid_client" {
+			t.Errorf("the body is %q", got.body)
+		}
+	case http.StatusForbidden:
+		if got.oauth != "access_denied" {
+			t.Errorf("the body is %q", got.body)
+		}
+	}
+	if text := got.header.Get("Certbearer-Body") + got.header.Get("Authorization"); text != "" {
+		t.Errorf("the caller got %q", text)
+	}
+}
+
+// keysOf is the JWKS behind a site.
+func keysOf(t *testing.T, s site) *keySet {
+	t.Helper()
+	return &keySet{get: func() (answer, error) { return s.get(t, "/.well-known/jwks.json", nil), nil }}
+}
+
+func TestEndpointsBehindTheRenderedNginx(t *testing.T) {
+	lab := selfSigned(t, testca.Template{CommonName: "lab"})
+	w := openBehindNginx(t, plan{settings: behindNginx, clients: map[string]document{"lab": trusting(lab)}})
+	p := w.rendered(t)
+	token := p.tokenFor(t, "lab", presents(lab))
+	if got := p.introspect(t, "lab", presents(lab), token); got["active"] != true {
+		t.Errorf("introspection says %v", got)
+	}
+	p.refuses(t, posted{form: granting("lab"), header: http.Header{"X-Mtls-Cert": {escaped(lab)}}}, 401, "invalid_client")
+	revoked := p.post(t, posted{path: revokePath, form: url.Values{"client_id": {"lab"}, "token": {token}}, as: presents(lab)})
+	if revoked.status != http.StatusOK {
+		t.Errorf("revocation: status %d with %s", revoked.status, revoked.body)
+	}
+	if got := p.introspect(t, "lab", presents(lab), token); got["active"] != false {
+		t.Errorf("after its revocation introspection says %v", got)
+	}
+	if got := p.metadata(t); got["token_endpoint"] == nil {
+		t.Errorf("metadata is %v", got)
+	}
+	got := p.post(t, posted{form: granting("lab"), as: presents(lab)})
+	if r := w.judged(t, got.id); r.Reason != "token_issued" || r.RequestID != got.id {
+		t.Errorf("the record is %+v", r)
+	}
+}
+
+func TestWithoutCertbearerNginxLetsNothingPass(t *testing.T) {
+	lab := selfSigned(t, testca.Template{CommonName: "lab"})
+	w := openBehindNginx(t, plan{settings: behindNginx, clients: map[string]document{"lab": trusting(lab)}})
+	p := w.rendered(t)
+	request := ask{as: presents(lab)}
+	if got := p.ask(t, request); got.status != http.StatusOK {
+		t.Fatalf("status %d", got.status)
+	}
+	for sentence, end := range map[string]func(){
+		"stopped": func() { w.serve.stop(t) },
+		"killed":  func() { w.serve.kill() },
+	} {
+		end()
+		for _, a := range []ask{request, {path: "/public/a"}, {as: presents(lab), header: http.Header{"Authorization": {"Bearer own"}}}} {
+			if got := p.ask(t, a); got.status != http.StatusInternalServerError || len(got.received) > 0 {
+				t.Errorf("%s: status %d, the upstream received %d", sentence, got.status, len(got.received))
+			}
+		}
+		w.start()
+		eventually(t, "requests are admitted again", func() bool { return p.ask(t, request).status == http.StatusOK })
+	}
+}
