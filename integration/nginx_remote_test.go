@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"crypto/x509"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ func (w *world) meshFiles(t *testing.T, name string) string {
 	ca := authority(t, "Mesh CA")
 	for file, issued := range map[string]*testca.Issued{
 		"ca":         ca,
-		"certbearer": issue(t, ca, testca.Template{CommonName: "certbearer", DNSNames: []string{"certbearer.internal"}}),
+		"certbearer": issue(t, ca, testca.Template{CommonName: "certbearer", DNSNames: []string{"certbearer.internal"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}),
 		"proxy":      issue(t, ca, testca.Template{CommonName: "proxy", DNSNames: []string{name}}),
 	} {
 		path := filepath.Join(folder, file)
