@@ -2,22 +2,21 @@ package integration_test
 
 import (
 	"net/http"
+	"os"
+	"strings"
 	"testing"
 
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/certbearer/certbearer/extauthz/testca"
 )
 
 func conformanceH(t *testing.T, s *stand) {
-	lab := presents(s.lab)
+	lab, c := presents(s.lab), openClientCert(t)
 	clientCert := http.Header{"Client-Cert": {":" + standardBase64(s.lab) + ":"}}
-	otherwise(t, "H1 Client-Cert is not read yet", func(t *testing.T) {
-		s.expect(t, ask{path: "/rest", header: clientCert}, unauthenticated("certificate_missing"))
-	})
-	otherwise(t, "H2 Client-Cert-Chain is not read yet", func(t *testing.T) {
-		s.expect(t, ask{path: "/rest", header: http.Header{"Client-Cert-Chain": clientCert["Client-Cert"]}}, unauthenticated("certificate_missing"))
-	})
+	holds(t, "H1 Client-Cert is the DER of the proven leaf between colons, written and read", c.h1)
+	holds(t, "H2 Client-Cert-Chain has the others in their order, in one line or several", c.h2)
 	holds(t, "H3 a caller's own copies reach nobody", func(t *testing.T) {
 		header := http.Header{"Client-Cert": clientCert["Client-Cert"], "Client-Cert-Chain": clientCert["Client-Cert"]}
 		got, _ := s.expect(t, ask{path: "/rest", as: lab, header: header}, admitted("lab"))
@@ -28,7 +27,7 @@ func conformanceH(t *testing.T, s *stand) {
 		}
 		s.refuses(t, posted{form: granting("lab"), header: header}, http.StatusUnauthorized, "invalid_client")
 	})
-	otherwise(t, "H4 no answer depends on Client-Cert; those of ours are not stored", func(t *testing.T) {
+	otherwise(t, "H4 no answer of ours depends on Client-Cert, and none is stored", func(t *testing.T) {
 		if caching := s.ask(t, ask{path: "/rest", header: clientCert}).header.Get("Cache-Control"); caching != "no-store" {
 			t.Errorf("Cache-Control is %q", caching)
 		}
@@ -55,6 +54,92 @@ func conformanceH(t *testing.T, s *stand) {
 		through.expect(t, ask{path: "/rest", as: lab, header: header}, unauthenticated("chain_leaf_mismatch"))
 		through.expect(t, ask{path: "/rest", header: header}, unauthenticated("certificate_missing"))
 	})
+}
+
+// clientCert is a certbearer that reads Client-Cert and hands it on, and an Envoy
+// that lets it in, as behind a proxy that writes it.
+type clientCert struct {
+	*gate
+	lab, near, stranger *testca.Issued
+}
+
+func openClientCert(t *testing.T) *clientCert {
+	t.Helper()
+	root := authority(t, "Root")
+	far := issue(t, root, testca.Template{CommonName: "Far", CA: true})
+	c := &clientCert{near: issue(t, far, testca.Template{CommonName: "Near", CA: true}), stranger: selfSigned(t, testca.Template{CommonName: "lab"})}
+	c.lab = issue(t, c.near, testca.Template{CommonName: "lab"})
+	w := prepare(t, plan{settings: "inject: {clientCert: rfc9440}", clients: map[string]document{"lab": trusting(root)}})
+	rendered, err := os.ReadFile(w.config) // what has no Envoy rendered from it is only for certbearer
+	if err != nil {
+		t.Fatal(err)
+	}
+	editSettings(t, w.config, parseSettings(t, "certificate: {from: header, format: rfc9440}"))
+	w.start()
+	if err := os.WriteFile(w.config, rendered, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.gate = w.envoy(noEarlyRemoval())
+	return c
+}
+
+// sends asks with the headers and wants the reason; what reaches the upstream is
+// the leaf that was read, and no chain.
+func (c *clientCert) sends(t *testing.T, header http.Header, reason string) {
+	t.Helper()
+	got := c.ask(t, ask{path: "/rest", header: header})
+	if r := c.world.record(t, got.id); r.Reason != reason || reason == allowed && (r.Client != "lab" || r.Thumbprint != thumbprint(presents(c.lab))) {
+		t.Errorf("%.200v: the record is %+v, want %s", header, r, reason)
+	}
+	if received := len(got.received) == 1; received != (reason == allowed) {
+		t.Errorf("the upstream received %d requests", len(got.received))
+	}
+	for _, r := range got.received {
+		if diff := cmp.Diff([]string{":" + standardBase64(c.lab) + ":"}, r.Header["Client-Cert"]); diff != "" || len(r.Header["Client-Cert-Chain"]) > 0 {
+			t.Errorf("Client-Cert at the upstream (-want +got):\n%s\nand the chain %q", diff, r.Header["Client-Cert-Chain"])
+		}
+	}
+}
+
+func (c *clientCert) h1(t *testing.T) {
+	lab, far := standardBase64(c.lab), standardBase64(c.near.Issuer)
+	chain := ":" + standardBase64(c.near) + ":, :" + far + ":"
+	for value, reason := range map[string]string{
+		":" + lab + ":":                        allowed,
+		":" + standardBase64(c.stranger) + ":": "client_unknown",
+		lab:                                    "certificate_malformed",
+		":" + lab + ":;a=1":                    "certificate_malformed",
+		":" + lab + ":, :" + lab + ":":         "certificate_malformed",
+		":" + strings.TrimSuffix(lab, "=") + "x=:":  "certificate_malformed",
+		":" + c.lab.URLEncodedPEM() + ":":           "certificate_malformed",
+		":" + standardBase64(c.lab)[:100] + ":":     "certificate_malformed",
+		"::":                                        "certificate_missing",
+		":" + lab + ":,:" + far + ":;" + lab + "::": "certificate_malformed",
+	} {
+		c.sends(t, http.Header{"Client-Cert": {value}, "Client-Cert-Chain": {chain}}, reason)
+	}
+	c.sends(t, http.Header{}, "certificate_missing")
+}
+
+func (c *clientCert) h2(t *testing.T) {
+	leaf := []string{":" + standardBase64(c.lab) + ":"}
+	near, far := ":"+standardBase64(c.near)+":", ":"+standardBase64(c.near.Issuer)+":"
+	for sentence, s := range map[string]struct {
+		lines  []string
+		reason string
+	}{
+		"in one line":                 {[]string{near + ", " + far}, allowed},
+		"in two lines":                {[]string{near, far}, allowed},
+		"with the leaf":               {[]string{leaf[0] + "," + near + "," + far}, allowed},
+		"without one that is needed":  {[]string{near}, "client_unknown"},
+		"none":                        {nil, "client_unknown"},
+		"with something that is none": {[]string{near + ", x"}, "certificate_malformed"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			c.sends(t, http.Header{"Client-Cert": leaf, "Client-Cert-Chain": s.lines}, s.reason)
+		})
+	}
+	c.sends(t, http.Header{"Client-Cert-Chain": {near + ", " + far}}, "certificate_missing")
 }
 
 // forwarding is a certbearer that reads x-forwarded-client-cert, and an Envoy that
