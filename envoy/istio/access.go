@@ -5,9 +5,9 @@ import "strconv"
 // access says who may reach certbearer: whoever can ask about a certificate gets
 // the token of its client.
 func access(p Params) []manifest {
-	gatewayPorts := []string{strconv.Itoa(grpcPort), strconv.Itoa(httpPort)}
-	if p.Proxy != "" {
-		gatewayPorts = append(gatewayPorts, strconv.Itoa(proxyPort))
+	var gatewayPorts []string
+	for _, port := range ports(p) {
+		gatewayPorts = append(gatewayPorts, strconv.Itoa(port.number))
 	}
 	return []manifest{
 		{"Only over the mesh's mTLS. istiod fetches the JWKS itself and has no part in it,\nso the port of the JWKS takes plain connections too.", made("security.istio.io/v1", "PeerAuthentication", p.Namespace, object{

@@ -43,6 +43,7 @@ func TestParamsThatWouldRenderSomethingElseAreRefused(t *testing.T) {
 		"sockets in two folders":                 {func(p *istio.Params) { p.HTTP = "/run/other/sockets/http.sock" }, "HTTP"},
 		"a socket in the volume's own folder":    {func(p *istio.Params) { p.GRPC, p.HTTP = "/run/a.sock", "/run/b.sock" }, "GRPC"},
 		"the ops port of the Service's":          {func(p *istio.Params) { p.OpsPort = 8081 }, "OpsPort"},
+		"the provider's socket elsewhere":        {func(p *istio.Params) { p.Proxy = "/run/other/sockets/g.sock" }, "Proxy"},
 		"a relative folder":                      {func(p *istio.Params) { p.Clients = "clients" }, "Clients"},
 		"the root as the volume":                 {func(p *istio.Params) { p.State = "/" }, "State"},
 	} {

@@ -17,7 +17,7 @@ func mesh(p Params) manifest {
 		kind, provider["port"] = "envoyExtAuthzHttp", proxyPort
 		provider["pathPrefix"] = "/authz"
 		provider["includeRequestHeadersInCheck"] = headersOfACheck()
-		provider["headersToUpstreamOnAllow"] = []string{"authorization", "certbearer-*"}
+		provider["headersToUpstreamOnAllow"] = headersOfAnAllow()
 		provider["headersToDownstreamOnDeny"] = []string{"cache-control", "content-type", "retry-after", "www-authenticate"}
 	}
 	return manifest{
@@ -31,6 +31,13 @@ func mesh(p Params) manifest {
 			}},
 		},
 	}
+}
+
+// headersOfAnAllow are those of the answer that go on to the upstream: the token,
+// the statement for certbearer's own endpoints, and the certificate for upstreams
+// that are to have it. What is to be taken off Envoy does unasked.
+func headersOfAnAllow() []string {
+	return []string{"authorization", "certbearer-statement", "client-cert", "client-cert-chain"}
 }
 
 // headersOfACheck are the request's headers that the HTTP provider passes on: the

@@ -134,12 +134,13 @@ type port struct {
 	socket         string
 }
 
+// ports are the two of the provider in use and of certbearer's endpoints.
 func ports(p Params) []port {
-	all := []port{{"grpc", "GRPC", grpcPort, p.GRPC}, {"http", "HTTP", httpPort, p.HTTP}}
+	provider := port{"grpc", "GRPC", grpcPort, p.GRPC}
 	if p.Proxy != "" {
-		all = append(all, port{"http-authz", "HTTP", proxyPort, p.Proxy})
+		provider = port{"http-authz", "HTTP", proxyPort, p.Proxy}
 	}
-	return all
+	return []port{provider, {"http", "HTTP", httpPort, p.HTTP}}
 }
 
 func servicePorts(p Params) []object {

@@ -45,7 +45,7 @@ func defaults() *config.Config {
 		Limits:      config.Limits{InFlight: 1024, TokenCacheEntries: 100_000, TokensPerClient: 64},
 		Istio: config.Istio{
 			Namespace: "certbearer", Image: "certbearer:dev", TrustDomain: "cluster.local", ClusterDomain: "cluster.local",
-			CredentialName: "certbearer-gateway",
+			CredentialName: "certbearer-gateway", Provider: config.ProviderGRPC,
 			Gateway: config.IstioGateway{
 				Namespace: "istio-system", Selector: "istio=ingressgateway",
 				ServiceAccount: "istio-ingressgateway-service-account", Port: 443,
@@ -135,7 +135,7 @@ func fullExample(dir string) *config.Config {
 		Limits: config.Limits{InFlight: 256, TokenCacheEntries: 5000, TokensPerClient: 8},
 		Istio: config.Istio{
 			Namespace: "edge", Image: "registry.example:5000/certbearer:1.0", TrustDomain: "mesh.example", ClusterDomain: "cluster.example",
-			Hosts: []string{"gateway.example", "*.partners.example"}, CredentialName: "edge-tls",
+			Hosts: []string{"gateway.example", "*.partners.example"}, CredentialName: "edge-tls", Provider: config.ProviderHTTP,
 			Gateway: config.IstioGateway{
 				Namespace: "gateways", Selector: "app=edge,gateway.example/tier=public", ServiceAccount: "edge", Port: 8443,
 			},

@@ -20,8 +20,21 @@ type Istio struct {
 	Hosts []string
 	// CredentialName is the Secret of the gateway's own certificate.
 	CredentialName string
+	Provider       IstioProvider
 	Gateway        IstioGateway
 }
+
+// IstioProvider is how the gateway asks.
+type IstioProvider string
+
+// The values of [IstioProvider].
+const (
+	// ProviderGRPC: checks on [Listen.GRPC].
+	ProviderGRPC IstioProvider = "grpc"
+	// ProviderHTTP: checks over HTTP, on the socket of the one entry of proxies that
+	// has one and the format xfcc.
+	ProviderHTTP IstioProvider = "http"
+)
 
 // IstioGateway is the ingress gateway.
 type IstioGateway struct {
@@ -50,6 +63,7 @@ func readIstio(m *mapping) Istio {
 		ClusterDomain:  text(m, "clusterDomain", "cluster.local", dnsName),
 		Hosts:          texts(m, "hosts", parseHostPattern),
 		CredentialName: text(m, "credentialName", "certbearer-gateway", name),
+		Provider:       text(m, "provider", ProviderGRPC, oneOf([]IstioProvider{ProviderGRPC, ProviderHTTP})),
 		Gateway: section(m, "gateway", func(inner *mapping) IstioGateway {
 			return IstioGateway{
 				Namespace:      text(inner, "namespace", "istio-system", name),

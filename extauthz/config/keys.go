@@ -119,6 +119,7 @@ func Keys() []Key {
 		{"istio.clusterDomain", "cluster.local", "what the names of the cluster's services end with"},
 		{"istio.hosts", "[]", "what the ingress gateway serves: names, `\"*.example.com\"` or `\"*\"`; `[]` for the issuer's host"},
 		{"istio.credentialName", "certbearer-gateway", "the Secret of the ingress gateway's certificate; that of the placeholder CA has `-cacert` behind it"},
+		{"istio.provider", "grpc", "how the gateway asks: `grpc`, or `http`, on the socket of the entry of `proxies` that has one and `format: xfcc`"},
 		{"istio.gateway.namespace", "istio-system", "the namespace of the ingress gateway"},
 		{"istio.gateway.selector", "istio=ingressgateway", "labels of its pods, with commas between them"},
 		{"istio.gateway.serviceAccount", "istio-ingressgateway-service-account", "the service account of its pods, which alone may ask certbearer"},

@@ -15,6 +15,7 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	meshv1 "istio.io/api/mesh/v1alpha1"
@@ -113,7 +114,7 @@ func unmarshal(fields any, into proto.Message) error {
 	return protojson.Unmarshal(text, into)
 }
 
-var istioFolders = []string{"envoy/istio/*.yaml"}
+var istioFolders = []string{"envoy/istio/*.yaml", "envoy/istio/http/*.yaml"}
 
 func TestEveryFieldOfTheManifestsIsOneOfIstiosOrEnvoysAPI(t *testing.T) {
 	kinds := map[string]bool{}
@@ -173,4 +174,39 @@ func TestTheResourcesInThePageForUpstreamsAreOfIstiosAPI(t *testing.T) {
 			t.Errorf("%s: %v", d, err)
 		}
 	}
+}
+
+// What the pod asks of its sidecar stands in an annotation, as text.
+func TestThePodsOwnProxyConfigurationIsOfIstiosAPI(t *testing.T) {
+	read := 0
+	for _, d := range allOf(t, "envoy/istio/http/workload.yaml") {
+		if d.kind != "Deployment" {
+			continue
+		}
+		text := at(d.fields, "spec", "template", "metadata", "annotations", "proxy.istio.io/config")
+		var fields map[string]any
+		if err := yaml.Unmarshal([]byte(fmt.Sprint(text)), &fields); err != nil {
+			t.Fatal(err)
+		}
+		var config meshv1.ProxyConfig
+		if err := unmarshal(fields, &config); err != nil {
+			t.Error(err)
+		}
+		if got := config.ProxyHeaders.GetForwardedClientCert(); got != meshv1.ForwardClientCertDetails_ALWAYS_FORWARD_ONLY {
+			t.Errorf("the sidecar would treat x-forwarded-client-cert as %s", got)
+		}
+		read++
+	}
+	if read != 1 {
+		t.Errorf("%d Deployments", read)
+	}
+}
+
+// at follows keys through mappings.
+func at(value any, keys ...string) any {
+	for _, key := range keys {
+		fields, _ := value.(map[string]any)
+		value = fields[key]
+	}
+	return value
 }

@@ -105,7 +105,7 @@ func inIstioKeys(err error, file string) error {
 		return err
 	}
 	keys := map[string]string{
-		"GRPC": "listen.grpc", "HTTP": "listen.http", "OpsPort": "listen.ops", "Clients": "clients.directory", "State": "keys.directory", "Routes": "routes",
+		"GRPC": "listen.grpc", "HTTP": "listen.http", "Proxy": "proxies", "OpsPort": "listen.ops", "Clients": "clients.directory", "State": "keys.directory", "Routes": "routes",
 	}
 	var faults config.Errors
 	for _, one := range joined.Unwrap() {
@@ -130,7 +130,11 @@ func checkIstio(c *config.Config, file string) error {
 			fail(key, "must be a Unix socket: the sidecar alone reaches it, and hands on what the gateway sends")
 		}
 	}
-	if c.Certificate.From != config.FromXFCC || c.Certificate.Hops > 1 {
+	if c.Istio.Provider == config.ProviderHTTP {
+		if len(istioSockets(c)) != 1 {
+			fail("proxies", "must have one entry with a socket and format: xfcc, where the gateway's checks over HTTP arrive")
+		}
+	} else if c.Certificate.From != config.FromXFCC || c.Certificate.Hops > 1 {
 		fail("certificate", "must be {from: xfcc}: Istio's providers cannot have Envoy send source.certificate, and the gateway writes the one element that there is")
 	}
 	if ops, err := netip.ParseAddrPort(c.Listen.Ops); err != nil || ops.Addr().IsLoopback() {
@@ -143,6 +147,17 @@ func checkIstio(c *config.Config, file string) error {
 		fail("keys.publishAhead", "must be 30m or more: istiod fetches the JWKS every 20 minutes, and would refuse tokens of a key that it has not seen")
 	}
 	return joined(append(faults, checkFolders(c, file)...))
+}
+
+// istioSockets are those on which the HTTP provider's checks can arrive.
+func istioSockets(c *config.Config) []string {
+	var all []string
+	for _, proxy := range c.Proxies {
+		if proxy.Socket != "" && proxy.Format == config.FormatXFCC {
+			all = append(all, strings.TrimPrefix(proxy.Socket, "unix:"))
+		}
+	}
+	return all
 }
 
 // checkFolders reports paths that are not the pod's.
@@ -187,6 +202,10 @@ func joined(faults config.Errors) error {
 func istioParams(c *config.Config, text []byte) istio.Params {
 	i := c.Istio
 	ops := netip.MustParseAddrPort(c.Listen.Ops) // checkIstio has parsed it
+	proxy := ""
+	if i.Provider == config.ProviderHTTP {
+		proxy = istioSockets(c)[0] // checkIstio has counted them
+	}
 	return istio.Params{
 		Namespace: i.Namespace, Image: i.Image, TrustDomain: i.TrustDomain, ClusterDomain: i.ClusterDomain,
 		Gateway: istio.Gateway{
@@ -201,6 +220,7 @@ func istioParams(c *config.Config, text []byte) istio.Params {
 		Settings:       bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")),
 		GRPC:           strings.TrimPrefix(c.Listen.GRPC, "unix:"),
 		HTTP:           strings.TrimPrefix(c.Listen.HTTP, "unix:"),
+		Proxy:          proxy,
 		OpsPort:        ops.Port(),
 		Clients:        c.Clients.Directory,
 		State:          filepath.Dir(c.Keys.Directory),
