@@ -42,7 +42,7 @@ func TestAnUpstreamIsGivenTheProvenCertificateWhereItIsToHaveIt(t *testing.T) {
 		reason        string
 		set           string // of Client-Cert
 	}{
-		"with the token":                               {leaf, "/given", "", "allowed", proven},
+		"with the token": {leaf, "/given", "", "allowed", proven},
 		"where a foreign Authorization could pass":     {leaf, "/passing", "", "allowed", proven},
 		"but not beside a foreign Authorization":       {leaf, "/passing", "Basic b3duOm93bg==", "allowed_foreign", ""},
 		"but not on a route that does not say so":      {leaf, "/x", "", "allowed", ""},

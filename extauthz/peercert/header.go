@@ -2,6 +2,7 @@ package peercert
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/certbearer/certbearer/policies/decision"
 )
@@ -38,10 +39,11 @@ func (r *Reader) fromHeader(p Presented) (Evidence, error) {
 	if len(values) == 0 || r.format.isNone(values[0]) {
 		return Evidence{}, missing(r.header, chain)
 	}
-	for _, value := range append(values, chain...) {
-		if hasControl(value) {
-			return Evidence{}, decision.Denyf(decision.CertificateMalformed, r.header, "a control character")
-		}
+	if err := printable(values, r.header); err != nil {
+		return Evidence{}, err
+	}
+	if err := printable(chain, chainHeader(r.header)); err != nil {
+		return Evidence{}, err
 	}
 	switch r.format {
 	case FormatALB:
@@ -58,6 +60,13 @@ func (r *Reader) fromHeader(p Presented) (Evidence, error) {
 		return fromCommas(values[0], r.header)
 	}
 	return Evidence{}, decision.Denyf(decision.InternalError, r.header, "no format is configured")
+}
+
+func printable(values []string, header string) error {
+	if slices.ContainsFunc(values, hasControl) {
+		return decision.Denyf(decision.CertificateMalformed, header, "a control character")
+	}
+	return nil
 }
 
 // missing is the denial where the proxy says that the client sent nothing.

@@ -259,9 +259,6 @@ func TestAnRFC9440ChainThatBreaksItsFormatIsRefused(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			where := name + "-chain" + c.place
-			if c.place == "" {
-				where = name
-			}
 			wantRefusal(t, readerOf(t, peercert.FormatRFC9440), headers{name: leaf, name + "-chain": c.lines}.presented(),
 				refusal{decision.CertificateMalformed, where})
 		})
@@ -313,6 +310,44 @@ func TestAHeaderHasAtMostTenCertificates(t *testing.T) {
 	name := headerOf(peercert.FormatTraefik)
 	wantRefusal(t, readerOf(t, peercert.FormatTraefik), headers{name: {strings.Repeat(",", peercert.MaxBytes)}}.presented(),
 		refusal{decision.EvidenceTooManyCertificates, name})
+}
+
+func TestTheTraceTellsWhichHeaderWasRead(t *testing.T) {
+	p := newPKI(t, testca.Template{})
+	r, err := peercert.NewReader(peercert.Config{From: peercert.Header, Header: "X-Mtls-Cert", Format: peercert.FormatNginx})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		in   headers
+		want decision.Entry
+	}{
+		{sentBy(peercert.FormatNginx, p.leaf), decision.Entry{Step: decision.StepEvidence, Outcome: decision.Passed, Detail: "certificate with SHA-256 " + hash(p.leaf) + " and 0 intermediates, from x-mtls-cert as nginx"}},
+		{headers{}, decision.Entry{Step: decision.StepEvidence, Outcome: decision.Failed, Detail: "certificate_missing: x-mtls-cert: absent"}},
+	} {
+		var trace decision.Trace
+		_, _ = r.Read(test.in.presented(), &trace)
+		if diff := cmp.Diff([]decision.Entry{test.want}, trace.Entries()); diff != "" {
+			t.Errorf("trace (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestARefusalOfAHeaderDoesNotRepeatWhatItWasSent(t *testing.T) {
+	p := newPKI(t, testca.Template{})
+	long, der := strings.Repeat("x", 20_000), base64DER(p.leaf)
+	for _, f := range peercert.Formats() {
+		for _, value := range []string{long, "%" + long, ":" + long + ":", der + "," + long, ":" + der + ":;" + long, "-----BEGIN " + long + "-----"} {
+			_, err := readerOf(t, f).Read(headers{headerOf(f): {value}}.presented(), nil)
+			if err == nil || len(err.Error()) > 500 {
+				t.Errorf("%s: an error of %d bytes, want one of at most 500: %.100v", f, len(err.Error()), err)
+			}
+		}
+	}
+	_, err := newReader(t, peercert.XFCC, 0).Read(presented("", `[{"`+long+`":1}]`), nil)
+	if err == nil || len(err.Error()) > 500 {
+		t.Errorf("JSON: an error of %.100v", err)
+	}
 }
 
 func TestTheNameOfTheHeader(t *testing.T) {
