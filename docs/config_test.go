@@ -46,21 +46,24 @@ func configTable() string {
 }
 
 func TestTheConfigurationsInThePagesAreAccepted(t *testing.T) {
-	text := read(t, "docs/envoy.md")
-	for _, name := range []string{"callers", "front", "public", "routes"} {
+	for name, page := range map[string]string{
+		"callers": "docs/envoy.md", "front": "docs/envoy.md", "public": "docs/envoy.md", "routes": "docs/envoy.md",
+		"legacy": "docs/migration.md", "medplum": "docs/migration.md",
+	} {
 		t.Run(name, func(t *testing.T) {
+			text := read(t, page)
 			blocks := fenced(between(t, text, "<!-- config "+name+" -->", "<!-- /config "+name+" -->"), "yaml")
 			if len(blocks) != 1 {
 				t.Fatalf("%d blocks", len(blocks))
 			}
-			settings, err := config.Parse("docs/envoy.md", []byte(blocks[0]), t.TempDir())
+			settings, err := config.Parse(page, []byte(blocks[0]), t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if name == "routes" {
+			if name == "routes" || name == "medplum" {
 				return
 			}
-			if err := settings.CheckEnvoy("docs/envoy.md"); err != nil {
+			if err := settings.CheckEnvoy(page); err != nil {
 				t.Error(err)
 			}
 		})

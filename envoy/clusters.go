@@ -18,6 +18,7 @@ const (
 	extAuthzCluster = "certbearer-grpc"
 	httpCluster     = "certbearer-http"
 	upstreamCluster = "upstream"
+	legacyCluster   = "legacy"
 )
 
 const (
@@ -35,7 +36,7 @@ const (
 )
 
 // Clusters returns certbearer's gRPC endpoint, its HTTP endpoint if p has one,
-// and the upstream. The error joins [ParamError]s.
+// the upstream, and the old one if p has one. The error joins [ParamError]s.
 func Clusters(p Params) ([]*clusterv3.Cluster, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -52,7 +53,11 @@ func Clusters(p Params) ([]*clusterv3.Cluster, error) {
 		}
 		clusters = append(clusters, http)
 	}
-	return append(clusters, upstream(p.Upstream)), nil
+	clusters = append(clusters, upstream(upstreamCluster, p.Upstream))
+	if p.legacyCluster() == legacyCluster {
+		clusters = append(clusters, upstream(legacyCluster, p.LegacyUpstream))
+	}
+	return clusters, nil
 }
 
 func extAuthzEndpoint(p Params) (*clusterv3.Cluster, error) {
@@ -88,8 +93,8 @@ func httpEndpoint(p Params) (*clusterv3.Cluster, error) {
 	return c, nil
 }
 
-func upstream(u Upstream) *clusterv3.Cluster {
-	c := cluster(upstreamCluster, address{host: u.Host, port: u.Port}, upstreamConnectTimeout)
+func upstream(name string, u Upstream) *clusterv3.Cluster {
+	c := cluster(name, address{host: u.Host, port: u.Port}, upstreamConnectTimeout)
 	switch u.Scheme {
 	case schemeHTTPS:
 		speak(c, byALPN())

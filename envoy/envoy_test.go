@@ -88,6 +88,14 @@ func configurations() map[string]envoy.Params {
 			}, routes()...)
 			p.JWTAuthn = &envoy.JWTAuthn{Issuer: "https://localhost:8444", Audiences: []string{"http://127.0.0.1:8080"}}
 		}),
+		"legacy": with(func(p *envoy.Params) {
+			p.Routes = append(routes(), envoy.Route{Name: "token_endpoint", PathPrefix: "/oauth2/token", Access: envoy.OwnEndpoint})
+			p.WithoutCertificate = envoy.Legacy
+			p.LegacyUpstream = envoy.Upstream{Scheme: "https", Host: "old.internal", Port: 8443, TrustedCA: "ca.crt"}
+			p.JWTAuthn = &envoy.JWTAuthn{Issuer: "https://localhost:8443", Audiences: []string{"http://127.0.0.1:8080"}}
+			p.PublicListen = "127.0.0.1:8444"
+		}),
+		"legacy_at_the_upstream": with(func(p *envoy.Params) { p.WithoutCertificate = envoy.Legacy }),
 		"https_by_name": with(func(p *envoy.Params) {
 			p.Upstream = envoy.Upstream{Scheme: "https", Host: "backend.example.com", Port: 443, TrustedCA: "ca.crt"}
 		}),
@@ -188,7 +196,7 @@ func place(t *testing.T, p envoy.Params) string {
 		writeFile(t, at(name), key)
 	}
 	p.ServerCertificate, p.ServerKey, p.SDSPath = at(p.ServerCertificate), at(p.ServerKey), at(p.SDSPath)
-	for _, path := range []*string{&p.TrustedCA, &p.Upstream.TrustedCA} {
+	for _, path := range []*string{&p.TrustedCA, &p.Upstream.TrustedCA, &p.LegacyUpstream.TrustedCA} {
 		if *path != "" {
 			*path = at(*path)
 		}

@@ -40,6 +40,11 @@ type Params struct {
 	TrustedCA string
 	// ClientCertificate is [Optional] when empty.
 	ClientCertificate ClientCertificate
+	// WithoutCertificate is [Deny] when empty. [Legacy] does not go with Required or
+	// with Front.
+	WithoutCertificate WithoutCertificate
+	// LegacyUpstream is where [Legacy] leads; the zero value is Upstream.
+	LegacyUpstream Upstream
 	// Front, when set, is the proxy in front of this one. Only it gets in, by a
 	// certificate that Envoy verifies, and x-forwarded-client-cert is appended to
 	// instead of written anew. ClientCertificate and TrustedCA then say nothing.
@@ -76,6 +81,18 @@ const (
 	Optional ClientCertificate = "optional"
 	// Required ends it with a TLS alert.
 	Required ClientCertificate = "required"
+)
+
+// WithoutCertificate says what becomes of a request on a connection without a client
+// certificate.
+type WithoutCertificate string
+
+const (
+	// Deny leaves it to certbearer, which refuses it where a certificate is asked for.
+	Deny WithoutCertificate = "deny"
+	// Legacy leads it past certbearer to LegacyUpstream, with the Authorization that it
+	// has: everything but what is published and certbearer's own endpoints.
+	Legacy WithoutCertificate = "legacy"
 )
 
 // Front is who may hand on certificates of its own callers: whoever gets in can

@@ -8,7 +8,6 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 const (
@@ -33,6 +32,7 @@ func routeConfig(p Params) *routev3.RouteConfiguration {
 	if p.HTTP.Address != "" {
 		routes = append(routes, publishedRoutes(p)...)
 	}
+	routes = append(routes, legacyRoutes(p)...)
 	for _, r := range p.Routes {
 		routes = append(routes, namedRoute(p, r))
 	}
@@ -52,13 +52,11 @@ func routeConfig(p Params) *routev3.RouteConfiguration {
 // name, so that certbearer refuses and records first; what it would let through, a
 // public path for one, ends here.
 func barredRoute() *routev3.Route {
-	everything := match("/", nil)
-	everything.TlsContext = &routev3.RouteMatch_TlsContextMatchOptions{Presented: wrapperspb.Bool(false)}
-	return &routev3.Route{
+	return uncertified(&routev3.Route{
 		Name:   "barred",
-		Match:  everything,
+		Match:  match("/", nil),
 		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 401}},
-	}
+	})
 }
 
 // publishedRoutes are for everyone: verification keys and metadata are public, and

@@ -41,6 +41,7 @@ func (p Params) Validate() error {
 	if p.ClientCertificate != "" && p.ClientCertificate != Optional && p.ClientCertificate != Required {
 		f.add("ClientCertificate", "must be %q or %q", Optional, Required)
 	}
+	f.legacy(p)
 	f.front(p.Front)
 	f.endpoint("ExtAuthz", p.ExtAuthz)
 	if p.Timeout < 0 || p.Timeout > maxTimeout {
@@ -49,7 +50,7 @@ func (p Params) Validate() error {
 	if p.HTTP != (Endpoint{}) {
 		f.endpoint("HTTP", p.HTTP)
 	}
-	f.upstream(p.Upstream)
+	f.upstream("Upstream", p.Upstream)
 	f.routes(p.Routes)
 	f.ownEndpoints(p)
 	f.jwt(p)
@@ -94,6 +95,29 @@ func (f *faults) listen(p Params) {
 	}
 	if !admin.local() {
 		f.add("AdminListen", "must be a loopback address: whoever reaches it may read and stop Envoy")
+	}
+}
+
+func (f *faults) legacy(p Params) {
+	switch p.WithoutCertificate {
+	case "", Deny:
+		if p.LegacyUpstream != (Upstream{}) {
+			f.add("LegacyUpstream", "has a meaning only where WithoutCertificate is %q", Legacy)
+		}
+		return
+	case Legacy:
+	default:
+		f.add("WithoutCertificate", "must be %q or %q", Deny, Legacy)
+		return
+	}
+	if p.ClientCertificate == Required {
+		f.add("WithoutCertificate", "is %q, and ClientCertificate lets nobody in without one", Legacy)
+	}
+	if p.Front != nil {
+		f.add("WithoutCertificate", "is %q, and the proxy in front has a certificate on every connection", Legacy)
+	}
+	if p.LegacyUpstream != (Upstream{}) {
+		f.upstream("LegacyUpstream", p.LegacyUpstream)
 	}
 }
 
@@ -146,24 +170,24 @@ func (f *faults) clientTLS(param string, t ClientTLS) {
 	}
 }
 
-func (f *faults) upstream(u Upstream) {
+func (f *faults) upstream(param string, u Upstream) {
 	switch u.Scheme {
 	case schemeHTTP, schemeH2C, schemeHTTPS:
 	default:
-		f.add("Upstream.Scheme", "must be %q, %q or %q", schemeHTTP, schemeH2C, schemeHTTPS)
+		f.add(param+".Scheme", "must be %q, %q or %q", schemeHTTP, schemeH2C, schemeHTTPS)
 	}
 	if err := checkHost(u.Host); err != nil {
-		f.add("Upstream.Host", "%v", err)
+		f.add(param+".Host", "%v", err)
 	}
 	if u.Port == 0 {
-		f.add("Upstream.Port", "must be from 1 to 65535")
+		f.add(param+".Port", "must be from 1 to 65535")
 	}
-	f.optionalPath("Upstream.TrustedCA", u.TrustedCA)
+	f.optionalPath(param+".TrustedCA", u.TrustedCA)
 	switch {
 	case u.TrustedCA != "" && u.Scheme != schemeHTTPS:
-		f.add("Upstream.TrustedCA", "has a meaning with https only")
+		f.add(param+".TrustedCA", "has a meaning with https only")
 	case u.TrustedCA == "" && u.Scheme == schemeHTTPS:
-		f.add("Upstream.TrustedCA", "is required with https: Envoy has no roots of its own (Debian keeps the system's in /etc/ssl/certs/ca-certificates.crt)")
+		f.add(param+".TrustedCA", "is required with https: Envoy has no roots of its own (Debian keeps the system's in /etc/ssl/certs/ca-certificates.crt)")
 	}
 }
 

@@ -18,20 +18,29 @@ func TestParamsThatAreRefusedAndTheParameterNamed(t *testing.T) {
 		change func(*envoy.Params)
 		param  string
 	}{
-		"a version of Envoy that is not rendered for": {func(p *envoy.Params) { p.Version = "1.36" }, "Version"},
-		"a name to listen on":                         {func(p *envoy.Params) { p.Listen = "localhost:8443" }, "Listen"},
-		"an admin interface beyond loopback":          {func(p *envoy.Params) { p.AdminListen = "0.0.0.0:9901" }, "AdminListen"},
-		"no server certificate":                       {func(p *envoy.Params) { p.ServerCertificate = "" }, "ServerCertificate"},
-		"no server key":                               {func(p *envoy.Params) { p.ServerKey = "" }, "ServerKey"},
-		"a path with a line break":                    {func(p *envoy.Params) { p.ServerKey = "a\nb" }, "ServerKey"},
-		"an SDS file whose format Envoy cannot tell":  {func(p *envoy.Params) { p.SDSPath = "secrets" }, "SDSPath"},
-		"an unknown word for the client certificate":  {func(p *envoy.Params) { p.ClientCertificate = "maybe" }, "ClientCertificate"},
-		"a proxy in front without a CA":               {func(p *envoy.Params) { p.Front = &envoy.Front{SANs: []string{"a"}} }, "Front.TrustedCA"},
-		"a proxy in front of any name":                {func(p *envoy.Params) { p.Front = &envoy.Front{TrustedCA: "ca.crt"} }, "Front.SANs"},
-		"a proxy in front of an empty name":           {func(p *envoy.Params) { p.Front = &envoy.Front{TrustedCA: "ca.crt", SANs: []string{""}} }, "Front.SANs[0]"},
-		"no certbearer":                               {func(p *envoy.Params) { p.ExtAuthz = envoy.Endpoint{} }, "ExtAuthz.Address"},
-		"certbearer over a network without TLS":       {func(p *envoy.Params) { p.ExtAuthz.Address = "10.0.0.7:9191" }, "ExtAuthz.TLS"},
-		"the JWKS over a network without TLS":         {func(p *envoy.Params) { p.HTTP.Address = "certbearer:9192" }, "HTTP.TLS"},
+		"a version of Envoy that is not rendered for":         {func(p *envoy.Params) { p.Version = "1.36" }, "Version"},
+		"a name to listen on":                                 {func(p *envoy.Params) { p.Listen = "localhost:8443" }, "Listen"},
+		"an admin interface beyond loopback":                  {func(p *envoy.Params) { p.AdminListen = "0.0.0.0:9901" }, "AdminListen"},
+		"no server certificate":                               {func(p *envoy.Params) { p.ServerCertificate = "" }, "ServerCertificate"},
+		"no server key":                                       {func(p *envoy.Params) { p.ServerKey = "" }, "ServerKey"},
+		"a path with a line break":                            {func(p *envoy.Params) { p.ServerKey = "a\nb" }, "ServerKey"},
+		"an SDS file whose format Envoy cannot tell":          {func(p *envoy.Params) { p.SDSPath = "secrets" }, "SDSPath"},
+		"an unknown word for the client certificate":          {func(p *envoy.Params) { p.ClientCertificate = "maybe" }, "ClientCertificate"},
+		"a way past without a certificate, which is required": {func(p *envoy.Params) { p.WithoutCertificate, p.ClientCertificate = envoy.Legacy, envoy.Required }, "WithoutCertificate"},
+		"a way past a proxy in front": {func(p *envoy.Params) {
+			p.WithoutCertificate, p.Front = envoy.Legacy, &envoy.Front{TrustedCA: "ca.crt", SANs: []string{"a"}}
+		}, "WithoutCertificate"},
+		"an unknown word for who has no certificate": {func(p *envoy.Params) { p.WithoutCertificate = "allow" }, "WithoutCertificate"},
+		"an old upstream that nothing leads to":      {func(p *envoy.Params) { p.LegacyUpstream = p.Upstream }, "LegacyUpstream"},
+		"an old upstream without a port": {func(p *envoy.Params) {
+			p.WithoutCertificate, p.LegacyUpstream = envoy.Legacy, envoy.Upstream{Scheme: "http", Host: "old"}
+		}, "LegacyUpstream.Port"},
+		"a proxy in front without a CA":         {func(p *envoy.Params) { p.Front = &envoy.Front{SANs: []string{"a"}} }, "Front.TrustedCA"},
+		"a proxy in front of any name":          {func(p *envoy.Params) { p.Front = &envoy.Front{TrustedCA: "ca.crt"} }, "Front.SANs"},
+		"a proxy in front of an empty name":     {func(p *envoy.Params) { p.Front = &envoy.Front{TrustedCA: "ca.crt", SANs: []string{""}} }, "Front.SANs[0]"},
+		"no certbearer":                         {func(p *envoy.Params) { p.ExtAuthz = envoy.Endpoint{} }, "ExtAuthz.Address"},
+		"certbearer over a network without TLS": {func(p *envoy.Params) { p.ExtAuthz.Address = "10.0.0.7:9191" }, "ExtAuthz.TLS"},
+		"the JWKS over a network without TLS":   {func(p *envoy.Params) { p.HTTP.Address = "certbearer:9192" }, "HTTP.TLS"},
 		"TLS on a Unix socket": {func(p *envoy.Params) {
 			p.HTTP.TLS = &envoy.ClientTLS{Certificate: "a", Key: "b", TrustedCA: "c", ServerName: "d"}
 		}, "HTTP.TLS"},

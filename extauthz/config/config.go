@@ -398,6 +398,13 @@ type Envoy struct {
 	Certificate       string
 	Key               string
 	ClientCertificate ClientCertificate
+	// WithoutCertificate is [WithoutCertificateLegacy] only with
+	// [ClientCertificateOptional] and without a proxy in front.
+	WithoutCertificate WithoutCertificate
+	// LegacyUpstream is zero where it is Upstream itself.
+	LegacyUpstream Upstream
+	// LegacyUpstreamCA is the PEM file of the CAs of an https LegacyUpstream.
+	LegacyUpstreamCA string
 	// Timeout is how long Envoy waits for a decision.
 	Timeout time.Duration
 	// JWTAuthn: Envoy verifies injected tokens itself, fed by the JWKS of
@@ -471,6 +478,17 @@ const (
 	ClientCertificateOptional ClientCertificate = "optional"
 	// ClientCertificateRequired: the TLS handshake fails.
 	ClientCertificateRequired ClientCertificate = "required"
+)
+
+// WithoutCertificate says what Envoy does with a request without one.
+type WithoutCertificate string
+
+// The values of [WithoutCertificate].
+const (
+	// WithoutCertificateDeny: certbearer decides, and refuses it where one is asked for.
+	WithoutCertificateDeny WithoutCertificate = "deny"
+	// WithoutCertificateLegacy: it goes past certbearer, as it is, to LegacyUpstream.
+	WithoutCertificateLegacy WithoutCertificate = "legacy"
 )
 
 // Log is the server's own log.

@@ -52,7 +52,7 @@ func defaults() *config.Config {
 			},
 		},
 		Envoy: config.Envoy{
-			Version: config.Envoy140, Listen: "127.0.0.1:8443", ClientCertificate: config.ClientCertificateOptional,
+			Version: config.Envoy140, Listen: "127.0.0.1:8443", ClientCertificate: config.ClientCertificateOptional, WithoutCertificate: config.WithoutCertificateDeny,
 			Timeout: 500 * time.Millisecond, AccessLog: config.ToStdout,
 		},
 		Nginx: config.Nginx{Listen: "127.0.0.1:8443"},
@@ -143,7 +143,7 @@ func fullExample(dir string) *config.Config {
 		Envoy: config.Envoy{
 			Version: config.Envoy137, Listen: "0.0.0.0:8443", Upstream: config.Upstream{Scheme: "https", Host: "api.internal", Port: 8080},
 			Certificate: dir + "/tls/edge.crt", Key: dir + "/tls/edge.key",
-			ClientCertificate: config.ClientCertificateRequired, Timeout: 250 * time.Millisecond, JWTAuthn: true,
+			ClientCertificate: config.ClientCertificateRequired, WithoutCertificate: config.WithoutCertificateDeny, Timeout: 250 * time.Millisecond, JWTAuthn: true,
 			AccessLog: dir + "/logs/access.log", AdminListen: "127.0.0.1:9901",
 			UpstreamCA:  dir + "/envoy/upstream-ca.pem",
 			GRPCAddress: "certbearer.internal:9191", HTTPAddress: "unix:" + dir + "/shared/http.sock",
@@ -299,6 +299,14 @@ func TestAccepted(t *testing.T) {
 		"a route alone may be in shadow": {
 			minimal + "routes: [{name: default, mode: shadow}]\n", func(c *config.Config) { c.Routes[0].Mode = config.ModeShadow },
 		},
+		"who has no certificate may go on as before": {
+			minimal + "envoy: {withoutCertificate: legacy, legacyUpstream: \"https://old.internal:8443\", legacyUpstreamCA: old.pem}\n",
+			func(c *config.Config) {
+				c.Envoy.WithoutCertificate = config.WithoutCertificateLegacy
+				c.Envoy.LegacyUpstream = config.Upstream{Scheme: "https", Host: "old.internal", Port: 8443}
+				c.Envoy.LegacyUpstreamCA = "/etc/certbearer/old.pem"
+			},
+		},
 		"JSON is YAML": {
 			`{"issuer": "https://gateway.example.com", "audience": "https://api.example.com", "listen": {"grpc": "unix:/run/certbearer/extauthz.sock"}}`,
 			func(*config.Config) {},
@@ -379,6 +387,9 @@ func TestRenderingEnvoyNeedsWhatTheRestOfTheFileMakesNecessary(t *testing.T) {
 			more("certificate: {from: xfcc, hops: 2}") + rest,
 			"c.yaml: envoy.front.trustedCA: required to render Envoy's configuration\n" +
 				"c.yaml: envoy.front.sans: required to render Envoy's configuration"},
+		"the CA of an old upstream over https": {
+			minimal + strings.TrimSuffix(rest, "}\n") + ", withoutCertificate: legacy, legacyUpstream: \"https://old:443\"}\n",
+			"c.yaml: envoy.legacyUpstreamCA: required to render Envoy's configuration"},
 		"nobody in front, with one hop": {more("certificate: {from: xfcc, hops: 1}") + rest, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

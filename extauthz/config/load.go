@@ -76,6 +76,7 @@ func (c *Config) CheckEnvoy(file string) error {
 	reach("envoy.httpAddress", c.Envoy.HTTPAddress, "listen.http", c.Listen.HTTP)
 	need("envoy.front.trustedCA", c.Certificate.Hops <= 1 || c.Envoy.Front.TrustedCA != "")
 	need("envoy.front.sans", c.Certificate.Hops <= 1 || len(c.Envoy.Front.SANs) > 0)
+	need("envoy.legacyUpstreamCA", c.Envoy.LegacyUpstream.Scheme != "https" || c.Envoy.LegacyUpstreamCA != "")
 	need("envoy.upstreamCA", c.Envoy.Upstream.Scheme != "https" || c.Envoy.UpstreamCA != "")
 	if c.Callers.Proof == ProofMTLS {
 		need("envoy.caller.certificate", c.Envoy.Caller.Certificate != "")

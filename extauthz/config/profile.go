@@ -24,6 +24,7 @@ func checkProfile(m *mapping, config *Config) {
 	}
 	refuse(config.Clients.SharedAnchors != SharedAnchorsRefuse, "clients.sharedAnchors", "want refuse: clients are told apart by their subject")
 	refuse(config.Mode != ModeEnforce, "mode", "want enforce: what is refused does not pass")
+	refuse(config.Envoy.WithoutCertificate != WithoutCertificateDeny, "envoy.withoutCertificate", "want deny: who has no certificate does not pass")
 	for _, route := range config.Routes {
 		where := "route " + route.Name
 		refuse(config.Mode == ModeEnforce && route.Mode != ModeEnforce, where, "mode: want enforce: what is refused does not pass")

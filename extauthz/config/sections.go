@@ -55,6 +55,7 @@ func readAddresses(m *mapping, config *Config) {
 		checkJWKS(inner, envoy, config.Listen)
 		checkPublic(inner, m, envoy, config)
 		checkFront(inner, config.Certificate)
+		checkLegacy(inner, envoy, config.Certificate)
 		checkEnvoyAddresses(inner, envoy, config.Listen)
 		return envoy
 	})
@@ -194,6 +195,11 @@ func readEnvoy(m *mapping) Envoy {
 		Key:         text(m, "key", "", m.doc.filePath),
 		ClientCertificate: text(m, "clientCertificate", ClientCertificateOptional,
 			oneOf([]ClientCertificate{ClientCertificateOptional, ClientCertificateRequired})),
+		WithoutCertificate: text(m, "withoutCertificate", WithoutCertificateDeny,
+			oneOf([]WithoutCertificate{WithoutCertificateDeny, WithoutCertificateLegacy})),
+		LegacyUpstream:   text(m, "legacyUpstream", Upstream{}, parseUpstream),
+		LegacyUpstreamCA: text(m, "legacyUpstreamCA", "", m.doc.filePath),
+
 		Timeout:      duration(m, "timeout", 500*time.Millisecond, 10*time.Millisecond, 10*time.Second),
 		JWTAuthn:     flag(m, "jwtAuthn", false),
 		AccessLog:    text(m, "accessLog", ToStdout, m.doc.accessLog),
@@ -224,6 +230,27 @@ func readEnvoyFront(m *mapping) EnvoyFront {
 func checkFront(m *mapping, certificate Certificate) {
 	if m.has("front") && certificate.Hops <= 1 && !m.doc.hasFault("certificate") {
 		m.fail("front", "has meaning only with certificate.hops above 1")
+	}
+}
+
+// checkLegacy reports a way past us that nobody could take, or that nobody asked for.
+func checkLegacy(m *mapping, envoy Envoy, certificate Certificate) {
+	if !m.sound("withoutCertificate") {
+		return
+	}
+	if envoy.WithoutCertificate != WithoutCertificateLegacy {
+		for _, name := range []string{"legacyUpstream", "legacyUpstreamCA"} {
+			if m.has(name) {
+				m.fail(name, "has meaning only with envoy.withoutCertificate: legacy")
+			}
+		}
+		return
+	}
+	switch {
+	case envoy.ClientCertificate == ClientCertificateRequired && m.sound("clientCertificate"):
+		m.fail("withoutCertificate", "legacy has no meaning with envoy.clientCertificate: required, which lets nobody in without a certificate")
+	case certificate.Hops > 1:
+		m.fail("withoutCertificate", "legacy has no meaning with certificate.hops above 1: the proxy in front has a certificate on every connection")
 	}
 }
 

@@ -144,6 +144,9 @@ func tellReplacements(w io.Writer, settings *config.Config) {
 // they are here. It is no error: they may be on Envoy's machine only.
 func warnOfFiles(w io.Writer, settings *config.Config) {
 	e := settings.Envoy
+	if legacy := legacyWarning(settings); legacy != "" {
+		fmt.Fprintf(w, "certbearer: warning: %s\n", legacy)
+	}
 	warn := func(keys string, err error) {
 		if err != nil {
 			fmt.Fprintf(w, "certbearer: warning: %s: %v (Envoy opens it, so this matters where Envoy runs)\n", keys, err)
@@ -163,6 +166,7 @@ func warnOfFiles(w io.Writer, settings *config.Config) {
 	}
 	pair("envoy.certificate, envoy.key", e.Certificate, e.Key)
 	roots("envoy.upstreamCA", e.UpstreamCA)
+	roots("envoy.legacyUpstreamCA", e.LegacyUpstreamCA)
 	roots("envoy.front.trustedCA", e.Front.TrustedCA)
 	pair("envoy.caller.certificate, envoy.caller.key", e.Caller.Certificate, e.Caller.Key)
 	roots("envoy.caller.trustedCA", e.Caller.TrustedCA)

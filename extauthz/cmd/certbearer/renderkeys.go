@@ -70,12 +70,15 @@ func keyOf(c *config.Config, fault *envoy.ParamError) (key, problem string) {
 		{"HTTP.Address", http},
 		{"JWTAuthn.Audiences", "audience"},
 		{"JWTAuthn.Issuer", "issuer"},
+		{"LegacyUpstream.TrustedCA", "envoy.legacyUpstreamCA"},
+		{"LegacyUpstream", "envoy.legacyUpstream"},
 		{"Listen", "envoy.listen"},
 		{"ServerCertificate", "envoy.certificate"},
 		{"ServerKey", "envoy.key"},
 		{"Timeout", "envoy.timeout"},
 		{"Upstream.TrustedCA", "envoy.upstreamCA"},
 		{"Upstream", "envoy.upstream"},
+		{"WithoutCertificate", "envoy.withoutCertificate"},
 		{"Version", "envoy.version"},
 	}
 	for _, name := range names {

@@ -50,7 +50,18 @@ func shadowWarnings(c *config.Config) []string {
 		}
 		warnings = append(warnings, fmt.Sprintf("routes: %s in shadow, whose requests pass as they came: %s", counted(len(shadow.Routes), "route"), named))
 	}
+	if legacy := legacyWarning(c); legacy != "" {
+		warnings = append(warnings, legacy)
+	}
 	return warnings
+}
+
+// legacyWarning is of the way past us, "" where there is none.
+func legacyWarning(c *config.Config) string {
+	if c.Envoy.WithoutCertificate != config.WithoutCertificateLegacy {
+		return ""
+	}
+	return "envoy.withoutCertificate: legacy: whoever presents no certificate goes past certbearer, as it comes and without a record; set deny when everybody has one"
 }
 
 // clientShadowWarnings are of what the client documents put in shadow.

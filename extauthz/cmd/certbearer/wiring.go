@@ -136,21 +136,23 @@ func cacheOptions(c *config.Config) tokens.Options {
 // with the server's certificate stands.
 func envoyParams(c *config.Config, sdsPath string) envoy.Params {
 	params := envoy.Params{
-		Version:           envoy.Version(c.Envoy.Version),
-		Listen:            c.Envoy.Listen,
-		AdminListen:       c.Envoy.AdminListen,
-		PublicListen:      c.Envoy.PublicListen,
-		ServerCertificate: c.Envoy.Certificate,
-		ServerKey:         c.Envoy.Key,
-		SDSPath:           sdsPath,
-		ClientCertificate: envoy.ClientCertificate(c.Envoy.ClientCertificate),
+		Version:            envoy.Version(c.Envoy.Version),
+		Listen:             c.Envoy.Listen,
+		AdminListen:        c.Envoy.AdminListen,
+		PublicListen:       c.Envoy.PublicListen,
+		ServerCertificate:  c.Envoy.Certificate,
+		ServerKey:          c.Envoy.Key,
+		SDSPath:            sdsPath,
+		ClientCertificate:  envoy.ClientCertificate(c.Envoy.ClientCertificate),
+		WithoutCertificate: envoy.WithoutCertificate(c.Envoy.WithoutCertificate),
+		LegacyUpstream:     envoyUpstream(c.Envoy.LegacyUpstream, c.Envoy.LegacyUpstreamCA),
 		ExtAuthz: envoy.Endpoint{
 			Address:   cmp.Or(c.Envoy.GRPCAddress, c.Listen.GRPC),
 			Plaintext: c.Callers.Proof == config.ProofNone, // it was written out
 		},
 		Timeout:   c.Envoy.Timeout,
 		HTTP:      envoy.Endpoint{Address: cmp.Or(c.Envoy.HTTPAddress, c.Listen.HTTP)},
-		Upstream:  envoy.Upstream{Scheme: c.Envoy.Upstream.Scheme, Host: c.Envoy.Upstream.Host, Port: c.Envoy.Upstream.Port, TrustedCA: c.Envoy.UpstreamCA},
+		Upstream:  envoyUpstream(c.Envoy.Upstream, c.Envoy.UpstreamCA),
 		Routes:    envoyRoutes(c),
 		AccessLog: c.Envoy.AccessLog,
 	}
@@ -172,6 +174,10 @@ func envoyParams(c *config.Config, sdsPath string) envoy.Params {
 		}
 	}
 	return params
+}
+
+func envoyUpstream(u config.Upstream, trustedCA string) envoy.Upstream {
+	return envoy.Upstream{Scheme: u.Scheme, Host: u.Host, Port: u.Port, TrustedCA: trustedCA}
 }
 
 // envoyRoutes names the routes to Envoy, so that it tells us which one it chose.
