@@ -86,6 +86,10 @@ func TestACertificateThatIsTooLargeToHandOnIsRefused(t *testing.T) {
 	if got := check(t.Context(), t, s, to(requestFrom(large), "/x")); !got.Allowed {
 		t.Errorf("where it is not: %s", got.inWords())
 	}
+	foreign := with(to(requestFrom(large), "/passing"), "authorization", "Basic b3duOm93bg==")
+	if got := check(t.Context(), t, s, foreign); got.inWords() != "allowed_foreign" {
+		t.Errorf("beside a foreign Authorization: %s", got.inWords())
+	}
 }
 
 func TestARouteThatAsksForNoCertificateHandsNoneOn(t *testing.T) {
