@@ -11,6 +11,8 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # What checks the manifests. The Go proxy has Istio by commit only; this one is of
 # August 2026, from the branch that became 1.31.
 ISTIOCTL    := istio.io/istio/istioctl/cmd/istioctl@v0.0.0-20260827124520-eed52ebb66ad
+# Envoy Gateway's translator, by which integration runs what it makes of ours.
+EGCTL       := github.com/envoyproxy/gateway/cmd/egctl@v1.9.1
 KUBECONFORM := github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 # It carries the schemas of Kubernetes' own kinds; istio.io/api, of the version in
 # go.mod, those of Istio's.
@@ -59,11 +61,15 @@ test-clients:
 
 # The tools are in .tools/bin and the schemas in .tools/schemas. Once they are
 # there, make test runs these tests too.
-verify-manifests: .tools/bin/istioctl .tools/bin/kubeconform .tools/schemas/made
+verify-manifests: .tools/bin/istioctl .tools/bin/egctl .tools/bin/kubeconform .tools/schemas/made
 	@go test -count=1 -json -timeout $(TIMEOUT) ./integration/manifests | go run ./integration/summary
 
 .tools/bin/istioctl: Makefile
 	GOBIN=$(CURDIR)/.tools/bin go install $(ISTIOCTL)
+	@touch $@
+
+.tools/bin/egctl: Makefile
+	GOBIN=$(CURDIR)/.tools/bin go install $(EGCTL)
 	@touch $@
 
 .tools/bin/kubeconform: Makefile

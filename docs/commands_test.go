@@ -17,7 +17,7 @@ var (
 	// A command is meant in code: a whole line of a block, or a span.
 	lineCommand = regexp.MustCompile(`(?m)(?:^|\| |^\$ )certbearer ([a-z]+)((?:[^\n\\]|\\\n)*)`)
 	spanCommand = regexp.MustCompile(`^certbearer ([a-z]+)(.*)`)
-	word        = regexp.MustCompile(`^ ([a-z]+)\b`)
+	word        = regexp.MustCompile(`^ ([a-z-]+)\b`)
 	flagName    = regexp.MustCompile(`[ ](--[a-z-]+)`)
 	makeTarget  = regexp.MustCompile("(?m)(?:^|`|^\\$ |=none )make ([a-z-]+)")
 )
@@ -61,7 +61,7 @@ func commands(t *testing.T) map[string]bool {
 	list, _, _ = strings.Cut(list, "\n\n")
 	known := make(map[string]bool)
 	for line := range strings.Lines(list) {
-		if name := regexp.MustCompile(`^  ([a-z]+(?: [a-z]+)*)`).FindStringSubmatch(line); name != nil {
+		if name := regexp.MustCompile(`^  ([a-z]+(?: [a-z-]+)*)`).FindStringSubmatch(line); name != nil {
 			known[name[1]] = true
 		}
 	}

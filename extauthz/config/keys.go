@@ -100,7 +100,7 @@ func Keys() []Key {
 		{"envoy.legacyUpstream", "", "where `legacy` leads, as `envoy.upstream`, which it is without"},
 		{"envoy.legacyUpstreamCA", "", "the PEM file of the CAs of an https `legacyUpstream`; required with it"},
 		{"envoy.timeout", "500ms", "how long Envoy waits for a decision, 10ms to 10s"},
-		{"envoy.jwtAuthn", "false", "whether Envoy verifies injected tokens too; needs listen.http"},
+		{"envoy.jwtAuthn", "false", "whether Envoy verifies injected tokens too; needs listen.http, or, at a gateway in another pod, listen.proxies"},
 		{"envoy.accessLog", "stdout", "`stdout`, a file, or `\"\"` for none"},
 		{"envoy.publicListen", `""`, "where Envoy listens without asking for certificates, for metadata and keys; needs mtlsOrigin"},
 		{"envoy.adminListen", `""`, "the address of Envoy's admin interface; `\"\"` for none"},

@@ -171,7 +171,7 @@ func checkPublic(m, top *mapping, envoy Envoy, config *Config) {
 
 // checkJWKS reports a verifier in Envoy that would have nowhere to fetch keys.
 func checkJWKS(m *mapping, envoy Envoy, listen Listen) {
-	if envoy.JWTAuthn && listen.HTTP == "" && !m.doc.hasFault("listen") {
-		m.fail("jwtAuthn", "needs the JWKS; set listen.http")
+	if envoy.JWTAuthn && listen.HTTP == "" && listen.Proxies.Address == "" && !m.doc.hasFault("listen") {
+		m.fail("jwtAuthn", "needs the JWKS; set listen.http, or listen.proxies for a gateway in another pod")
 	}
 }

@@ -74,6 +74,7 @@ func (c *Config) CheckEnvoy(file string) error {
 	}
 	reach("envoy.grpcAddress", c.Envoy.GRPCAddress, "listen.grpc", c.Listen.GRPC)
 	reach("envoy.httpAddress", c.Envoy.HTTPAddress, "listen.http", c.Listen.HTTP)
+	need("listen.http", !c.Envoy.JWTAuthn || c.Listen.HTTP != "")
 	need("envoy.front.trustedCA", c.Certificate.Hops <= 1 || c.Envoy.Front.TrustedCA != "")
 	need("envoy.front.sans", c.Certificate.Hops <= 1 || len(c.Envoy.Front.SANs) > 0)
 	need("envoy.legacyUpstreamCA", c.Envoy.LegacyUpstream.Scheme != "https" || c.Envoy.LegacyUpstreamCA != "")

@@ -227,7 +227,7 @@ func TestValuesAreRefused(t *testing.T) {
 		"an unknown Envoy":                      {more("envoy:\n  version: \"1.36\""), `5: envoy.version: want 1.37, 1.38, 1.39 or 1.40, got "1.36"`},
 		"a version of Envoy that is a number":   {more("envoy: {version: 1.40}"), `4: envoy.version: want text, got a number (put it in quotes)`},
 		"an unknown handshake":                  {more("envoy: {clientCertificate: none}"), `4: envoy.clientCertificate: want optional or required, got "none"`},
-		"a verifier in Envoy that gets no keys": {more("envoy: {jwtAuthn: true}"), "4: envoy.jwtAuthn: needs the JWKS; set listen.http"},
+		"a verifier in Envoy that gets no keys": {more("envoy: {jwtAuthn: true}"), "4: envoy.jwtAuthn: needs the JWKS; set listen.http, or listen.proxies for a gateway in another pod"},
 		"an unknown log format and level": {more("log:\n  format: xml\n  level: trace"), `5: log.format: want json or text, got "xml"` + "\n" +
 			`6: log.level: want debug, info, warn or error, got "trace"`},
 		"an access log named like a word":         {more("envoy: {accessLog: none}"), `4: envoy.accessLog: want stdout, a file path, or "" for none; write ./none for a file of that name`},

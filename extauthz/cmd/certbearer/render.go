@@ -14,9 +14,10 @@ import (
 )
 
 type renderCommands struct {
-	Envoy renderEnvoyCommand `cmd:"" help:"Write Envoy's configuration."`
-	Nginx renderNginxCommand `cmd:"" help:"Write nginx's configuration."`
-	Istio renderIstioCommand `cmd:"" help:"Write the manifests of an Istio ingress gateway."`
+	Envoy        renderEnvoyCommand   `cmd:"" help:"Write Envoy's configuration."`
+	EnvoyGateway renderGatewayCommand `cmd:"" help:"Write the manifests for Envoy Gateway."`
+	Istio        renderIstioCommand   `cmd:"" help:"Write the manifests of an Istio ingress gateway."`
+	Nginx        renderNginxCommand   `cmd:"" help:"Write nginx's configuration."`
 }
 
 type renderEnvoyCommand struct {
