@@ -28,7 +28,7 @@ func egctl(t *testing.T) string {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		leaveOut(t, "no egctl in "+tools+"/bin: make tools-gateway builds it")
+		leaveOut(t, "no egctl in "+tools+"/bin: make verify-manifests builds it")
 	}
 	return path
 }

@@ -13,10 +13,31 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/certbearer/certbearer/envoy/envoytest"
 	"github.com/certbearer/certbearer/envoy/run"
 	"github.com/certbearer/certbearer/extauthz/testca"
 )
+
+// The manifests of the repository are what its own command writes.
+func TestTheManifestsForEnvoyGatewayAreTheRenderedOnes(t *testing.T) {
+	folder := t.TempDir()
+	mustRun(t, "render", "envoy-gateway", "--config", filepath.Join(manifestsOf("gateway"), "certbearer.yaml"), "--output-dir", folder, "--patch")
+	for _, name := range []string{"workload.yaml", "gateway.yaml", "routes.yaml", "patch.yaml"} {
+		committed, err := os.ReadFile(filepath.Join(manifestsOf("gateway"), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rendered, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(committed), string(rendered)); diff != "" {
+			t.Errorf("%s differs (-committed +rendered); if that is meant: certbearer render envoy-gateway --config envoy/gateway/certbearer.yaml --output-dir envoy/gateway --patch\n%s", name, diff)
+		}
+	}
+}
 
 // The versions of Envoy that the translated configuration is run with: Envoy
 // Gateway 1.9 ships a 1.39, and the newest.
@@ -484,18 +505,21 @@ func (g *gate) namesRoutes(t *testing.T, c gatewayCast) {
 
 func (g *gate) believesNoHeader(t *testing.T, c gatewayCast) {
 	missing, public := unauthenticated("certificate_missing"), want{status: 200, reason: allowedPublic}
+	sent, site := map[string][]smuggling{}, g.site()
 	for name, values := range smuggled(c.pinned) {
 		header := http.Header{http.CanonicalHeaderKey(name): values}
-		g.dropped(t, name, []smuggling{
+		sent[name] = []smuggling{
 			g.smuggling(t, ask{path: "/orders/1", as: presents(c.issued), header: header}, admitted("issued")),
 			g.smuggling(t, ask{path: "/orders/1", as: presents(c.stranger), header: header}, unauthenticated("client_unknown")),
 			g.smuggling(t, ask{path: "/orders/1", header: header}, missing),
 			g.smuggling(t, ask{path: "/status", header: header}, public),
-		})
-		site := g.site()
+		}
 		if got := site.post(t, posted{form: granting("partner"), header: header}); got.status != http.StatusUnauthorized {
 			t.Errorf("%s at the token endpoint: status %d", name, got.status)
 		}
+	}
+	for name, all := range sent { // by now their records are written
+		g.dropped(t, name, all)
 	}
 	forged := want{status: 401, reason: "token_malformed", oauth: "invalid_token"}
 	g.expect(t, ask{path: "/orders/1", as: presents(c.pinned), header: carrying(forgedToken)}, forged)
