@@ -40,7 +40,7 @@ func writeAll(folder, clientGo, istioAPI string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"api__v1", "apis__apps__v1"} {
+	for _, name := range []string{"api__v1", "apis__apps__v1", "apis__networking.k8s.io__v1"} {
 		if err := fromOpenAPI(folder, filepath.Join(kubernetes, "openapi", "openapitest", "testdata", name+"_openapi.json")); err != nil {
 			return err
 		}
