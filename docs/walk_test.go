@@ -39,19 +39,7 @@ func TestTheWayToTheFirstTokenInTheREADME(t *testing.T) {
 			t.Skipf("left out: there is no %s", tool)
 		}
 	}
-	folder := t.TempDir()
-	bin := filepath.Join(folder, "bin")
-	if err := os.Mkdir(bin, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(certbearer(t), filepath.Join(bin, "certbearer")); err != nil {
-		t.Fatal(err)
-	}
-	// Other tests may run an Envoy at the same time.
-	shim := fmt.Sprintf("#!/bin/sh\nexec %q \"$@\" --disable-hot-restart --concurrency 1\n", binary.Path)
-	if err := os.WriteFile(filepath.Join(bin, "envoy"), []byte(shim), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	folder, bin := walkFolder(t, binary.Path)
 	output := runScript(t, folder, walk(t), bin)
 	for _, want := range []string{`{"token_type":"Bearer","access_token":"ey`, `{"active":true,`, `{"active":false}`, "authorization: Bearer ey", "HTTP/2 401", `"error":"invalid_client"`, "signature: valid", "allowed: allowed"} {
 		if !strings.Contains(output, want) {
@@ -59,6 +47,25 @@ func TestTheWayToTheFirstTokenInTheREADME(t *testing.T) {
 		}
 	}
 	checkReceived(t, folder)
+}
+
+// walkFolder makes an empty folder, and in it one for PATH with certbearer and Envoy.
+func walkFolder(t *testing.T, envoy string) (folder, bin string) {
+	t.Helper()
+	folder = t.TempDir()
+	bin = filepath.Join(folder, "bin")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(certbearer(t), filepath.Join(bin, "certbearer")); err != nil {
+		t.Fatal(err)
+	}
+	// Other tests may run an Envoy at the same time.
+	shim := fmt.Sprintf("#!/bin/sh\nexec %q \"$@\" --disable-hot-restart --concurrency 1\n", envoy)
+	if err := os.WriteFile(filepath.Join(bin, "envoy"), []byte(shim), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return folder, bin
 }
 
 // walk returns what the README has a person type, on ports that are free. The
@@ -70,9 +77,15 @@ func walk(t *testing.T) string {
 		t.Fatalf("%d blocks", len(blocks))
 	}
 	script := strings.Join(append(append(blocks[1:len(blocks)-1:len(blocks)-1], tokenWalk(t)...), blocks[len(blocks)-1]), "\n")
+	return onFreePorts(t, script)
+}
+
+// onFreePorts moves a script from the ports that pages name to some that are free.
+func onFreePorts(t *testing.T, script string) string {
+	t.Helper()
 	const initialise = "certbearer init try\n"
 	if !strings.Contains(script, initialise) {
-		t.Fatal("the README does not say how to begin")
+		t.Fatal("the page does not say how to begin")
 	}
 	free := freePorts(t, len(portsOfTheWalk))
 	var pairs []string
