@@ -14,9 +14,10 @@ ISTIOCTL    := istio.io/istio/istioctl/cmd/istioctl@v0.0.0-20260827124520-eed52e
 # Envoy Gateway's translator, by which integration runs what it makes of ours.
 EGCTL       := github.com/envoyproxy/gateway/cmd/egctl@v1.9.1
 KUBECONFORM := github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
-# It carries the schemas of Kubernetes' own kinds; istio.io/api, of the version in
+# They carry the schemas of Kubernetes' own kinds; istio.io/api, of the version in
 # go.mod, those of Istio's.
 CLIENT_GO   := k8s.io/client-go@v0.36.1
+KUBECTL_VALIDATE := sigs.k8s.io/kubectl-validate@v0.0.5-0.20250915070809-d2f2d68fba09
 
 ARGS     ?=
 PACKAGES ?= ./...
@@ -77,7 +78,7 @@ verify-manifests: .tools/bin/istioctl .tools/bin/egctl .tools/bin/kubeconform .t
 	@touch $@
 
 .tools/schemas/made: Makefile go.mod integration/manifests/schemas/main.go
-	go run ./integration/manifests/schemas $(@D) $(CLIENT_GO) "$$(go list -m -f '{{.Path}}@{{.Version}}' istio.io/api)"
+	go run ./integration/manifests/schemas $(@D) $(CLIENT_GO) $(KUBECTL_VALIDATE) "$$(go list -m -f '{{.Path}}@{{.Version}}' istio.io/api)"
 	@touch $@
 
 lint: .tools/bin/staticcheck

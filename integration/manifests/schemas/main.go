@@ -1,10 +1,10 @@
 // Command schemas writes the JSON schemas by which kubeconform checks the
 // manifests, one a kind, without a network: those of Kubernetes from the OpenAPI
-// documents that client-go carries, those of Istio from the resource definitions
-// that istio.io/api carries. Both are Apache-2.0; neither is copied into this
-// repository. An unknown field is an error in every one of them.
+// documents that client-go and kubectl-validate carry, those of Istio from the
+// resource definitions that istio.io/api carries. All are Apache-2.0; none is
+// copied into this repository. An unknown field is an error in every one of them.
 //
-//	go run ./integration/manifests/schemas DIR k8s.io/client-go@v0.36.1 istio.io/api@v1.31.4
+//	go run ./integration/manifests/schemas DIR k8s.io/client-go@v0.36.1 sigs.k8s.io/kubectl-validate@VERSION istio.io/api@v1.31.4
 package main
 
 import (
@@ -22,17 +22,17 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: schemas DIR CLIENT-GO@VERSION ISTIO-API@VERSION")
+	if len(os.Args) != 5 {
+		fmt.Fprintln(os.Stderr, "usage: schemas DIR CLIENT-GO@VERSION KUBECTL-VALIDATE@VERSION ISTIO-API@VERSION")
 		os.Exit(2)
 	}
-	if err := writeAll(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := writeAll(os.Args[1], os.Args[2], os.Args[3], os.Args[4]); err != nil {
 		fmt.Fprintln(os.Stderr, "schemas:", err)
 		os.Exit(1)
 	}
 }
 
-func writeAll(folder, clientGo, istioAPI string) error {
+func writeAll(folder, clientGo, kubectlValidate, istioAPI string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
@@ -40,10 +40,18 @@ func writeAll(folder, clientGo, istioAPI string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"api__v1", "apis__apps__v1", "apis__networking.k8s.io__v1"} {
+	for _, name := range []string{"api__v1", "apis__apps__v1"} {
 		if err := fromOpenAPI(folder, filepath.Join(kubernetes, "openapi", "openapitest", "testdata", name+"_openapi.json")); err != nil {
 			return err
 		}
+	}
+	// client-go has no document of the network policies.
+	validate, err := download(kubectlValidate)
+	if err != nil {
+		return err
+	}
+	if err := fromOpenAPI(folder, filepath.Join(validate, "pkg", "openapiclient", "builtins", "1.32", "apis", "networking.k8s.io", "v1.json")); err != nil {
+		return err
 	}
 	istio, err := download(istioAPI)
 	if err != nil {
