@@ -135,6 +135,9 @@ func (r *clusterReader) forGateway(patched bool) envoygateway.Service {
 	if c.Envoy.ClientCertificate == config.ClientCertificateRequired {
 		r.fail("envoy.clientCertificate", "write optional: Envoy Gateway enforces a certificate only of CAs that it judges by")
 	}
+	if c.Envoy.WithoutCertificate == config.WithoutCertificateLegacy {
+		r.fail("envoy.withoutCertificate", "is for render envoy: the Gateway API does not match who shows no certificate")
+	}
 	if c.Envoy.PublicListen != "" {
 		r.fail("envoy.publicListen", "is for render envoy; here add a Gateway listener of your own")
 	}
