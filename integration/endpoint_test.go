@@ -30,6 +30,7 @@ type posted struct {
 	body   string // in the place of the form
 	as     *tls.Certificate
 	header http.Header // on top of the form's own Content-Type; a nil value takes one off
+	host   string      // in the place of the site's
 }
 
 // The paths of our endpoints.
@@ -50,6 +51,7 @@ func (s site) post(t *testing.T, p posted) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	request.Host = orElse(p.host, request.Host)
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	for name, values := range p.header {
 		request.Header[http.CanonicalHeaderKey(name)] = values
