@@ -129,7 +129,7 @@ func runScript(t *testing.T, folder, script, bin string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), walkPatience)
 	defer cancel()
-	command := exec.CommandContext(ctx, "bash", "-e", "-u", "-o", "pipefail", "-c", "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n"+script)
+	command := exec.CommandContext(ctx, "bash", "-e", "-u", "-o", "pipefail", "-c", "trap 'kill $(jobs -p) 2>/dev/null || true; wait || true' EXIT\n"+script)
 	command.Dir = folder
 	command.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	var output bytes.Buffer
