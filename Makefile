@@ -25,15 +25,23 @@ FUZZTIME ?= 20s
 # RACE=1 runs the tests under the race detector, as CI does.
 RACE     ?=
 TIMEOUT  ?= 20m
+# make images: docker, or podman; the architectures of the binaries, and that of the
+# images; their tag.
+ENGINE   ?= docker
+ARCHS    ?= amd64 arm64
+ARCH     ?= $(shell go env GOHOSTARCH)
+TAG      ?= dev
 
-.PHONY: help build demo test test-clients verify-manifests lint vuln bench fuzz clean
+.PHONY: help build demo test test-clients verify-manifests lint vuln bench fuzz static images test-container clean
 
 help:
 	@echo 'make demo [ARGS=--once]   show what certbearer does, with a real Envoy'
 	@echo 'make test [RACE=1]        run the tests (CERTBEARER_ENVOY=none: those that need no Envoy)'
 	@echo 'make test-clients         run the snippets of docs/clients.md and docs/upstreams.md; fetches their packages'
 	@echo 'make verify-manifests     check the manifests with the tools of those who read them; builds the tools, which takes minutes'
+	@echo 'make test-container       run Envoy and certbearer in containers; needs docker, or podman and runc'
 	@echo 'make build                bin/certbearer'
+	@echo 'make images               the container images of certbearer, Envoy and an echo service'
 	@echo 'make lint                 gofmt, go vet, staticcheck'
 	@echo 'make vuln                 govulncheck'
 	@echo 'make bench                every benchmark'
@@ -42,6 +50,27 @@ help:
 build:
 	@mkdir -p bin
 	go build -o bin/certbearer ./extauthz/cmd/certbearer
+
+# The binaries of the images. Nothing in them needs a library.
+static:
+	@for arch in $(ARCHS); do \
+		echo "dist/linux-$$arch" >&2; \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -o dist/linux-$$arch/ ./extauthz/cmd/certbearer ./envoy/echo || exit 1; \
+	done
+
+# The images of envoy/compose.yaml, for one architecture. Envoy's is made of this
+# machine's libraries, so it is made for this machine's architecture only.
+images: static
+	@mkdir -p dist/skeleton/etc/certbearer dist/skeleton/run/certbearer dist/skeleton/var/lib/certbearer
+	@chmod 755 dist/skeleton/etc/certbearer
+	@chmod 750 dist/skeleton/run/certbearer
+	@chmod 700 dist/skeleton/var/lib/certbearer
+	$(ENGINE) build --platform linux/$(ARCH) --build-arg TARGETARCH=$(ARCH) -t certbearer:$(TAG) .
+	$(ENGINE) build --platform linux/$(ARCH) --build-arg TARGETARCH=$(ARCH) -t certbearer-echo:$(TAG) -f envoy/echo/Dockerfile .
+ifeq ($(ARCH),$(shell go env GOHOSTARCH))
+	go run ./envoy/rootfs dist/envoy
+	$(ENGINE) build --build-arg CERTBEARER=certbearer:$(TAG) -t certbearer-envoy:$(TAG) -f envoy/Dockerfile .
+endif
 
 demo:
 	@echo 'building certbearer (the first time takes a minute or two) ...' >&2
@@ -81,6 +110,15 @@ verify-manifests: .tools/bin/istioctl .tools/bin/egctl .tools/bin/kubeconform .t
 	go run ./integration/manifests/schemas $(@D) $(CLIENT_GO) $(KUBECTL_VALIDATE) "$$(go list -m -f '{{.Path}}@{{.Version}}' istio.io/api)"
 	@touch $@
 
+# The same scenario with Envoy in a container, then the images, envoy/compose.yaml and
+# the workflow of docs/containers.md. With docker where its engine answers, or podman.
+test-container:
+	@status=0; \
+	CERTBEARER_ENVOY=container go test -count=1 -json -timeout $(TIMEOUT) -run '^TestTheEnvoyOfThisMachinePlaysTheScenario$$' ./integration \
+		| go run ./integration/summary || status=1; \
+	CERTBEARER_CONTAINERS=run go test -count=1 -json -timeout $(TIMEOUT) ./integration/containers | go run ./integration/summary || status=1; \
+	exit $$status
+
 lint: .tools/bin/staticcheck
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \
 	if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
@@ -112,4 +150,4 @@ fuzz:
 	done
 
 clean:
-	rm -rf bin .tools
+	rm -rf bin dist .tools

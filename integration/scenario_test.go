@@ -123,3 +123,9 @@ func (s *scenario) failsClosed(t *testing.T) {
 		}
 	}
 }
+
+// Where CERTBEARER_ENVOY is "container", it is Envoy in a container that plays.
+func TestTheEnvoyOfThisMachinePlaysTheScenario(t *testing.T) {
+	realEnvoy(t)
+	openScenario(t, "", "").play(t)
+}

@@ -27,7 +27,8 @@ type Options struct {
 	Requirements []byte
 }
 
-// Find returns an Envoy that runs: the one CERTBEARER_ENVOY names, else envoy on
+// Find returns an Envoy that runs: the one CERTBEARER_ENVOY names, which may be one in
+// a container, else envoy on
 // PATH if it will do, else the fetched one, which it fetches when need be. Several
 // processes may do so at once. The error is [ErrNone], has [ErrOther] in it, or
 // says what happened and what to do.
@@ -37,7 +38,11 @@ func Find(ctx context.Context, o Options) (Binary, error) {
 	case "none":
 		return Binary{}, ErrNone
 	case "container":
-		return Binary{}, fmt.Errorf("no Envoy: %s=container is not in this version: %s", EnvEnvoy, advice)
+		b, err := contained(ctx, o)
+		if err != nil {
+			return Binary{}, fmt.Errorf("no Envoy: %s=container: %w\n%s", EnvEnvoy, err, advice)
+		}
+		return b, nil
 	default:
 		return fromEnvironment(ctx, o, named)
 	}
@@ -47,6 +52,15 @@ func Find(ctx context.Context, o Options) (Binary, error) {
 	b, err := fetched(ctx, o)
 	if err != nil {
 		return Binary{}, fmt.Errorf("no Envoy: %w\n%s", err, advice)
+	}
+	return b, nil
+}
+
+// Fetch returns the fetched Envoy, whatever else there is, and fetches it when need be.
+func Fetch(ctx context.Context, o Options) (Binary, error) {
+	b, err := fetched(ctx, o)
+	if err != nil {
+		return Binary{}, fmt.Errorf("no Envoy: %w", err)
 	}
 	return b, nil
 }

@@ -13,7 +13,8 @@ import "errors"
 
 // Environment variables that Find reads.
 const (
-	// EnvEnvoy is a path to Envoy, or "none".
+	// EnvEnvoy is a path to Envoy, "container" for the fetched one in a container of
+	// docker or podman, or "none".
 	EnvEnvoy = "CERTBEARER_ENVOY"
 	// EnvTools is the folder for fetched tools.
 	EnvTools = "CERTBEARER_TOOLS"

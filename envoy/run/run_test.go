@@ -36,7 +36,7 @@ func TestWhereEnvoyIsLookedFor(t *testing.T) {
 	writeExecutable(t, old, oldEnvoy)
 	cases := map[string]struct{ env, path, version, found, fault string }{
 		"none is an answer of its own":             {env: "none", fault: run.ErrNone.Error()},
-		"a container is not in this version":       {env: "container", fault: "not in this version"},
+		"a container needs an engine":              {env: "container", path: dir, fault: "no container engine answers"},
 		"the named one comes first":                {env: named, path: onPath, found: named},
 		"a named one that is not there is a fault": {env: filepath.Join(dir, "gone"), path: onPath, fault: "gone"},
 		"a named one that is too old is a fault":   {env: old, path: onPath, fault: "too old"},

@@ -49,6 +49,7 @@ wrong usage, or something that cannot be read.`
 type cli struct {
 	Init    initCommand    `cmd:"" help:"Write a working configuration into a new folder."`
 	Serve   serveCommand   `cmd:"" help:"Answer Envoy's checks."`
+	Ready   readyCommand   `cmd:"" help:"Ask the running server whether it is ready."`
 	Render  renderCommands `cmd:"" help:"Write the configuration of a proxy."`
 	Verify  verifyCommand  `cmd:"" help:"Judge a certificate by a trust store, without any client."`
 	Explain explainCommand `cmd:"" help:"Say how a request with a certificate would be decided, and why."`
