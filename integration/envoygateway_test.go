@@ -2,8 +2,11 @@ package integration_test
 
 import (
 	"bytes"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -183,7 +186,8 @@ func secretNamed(t *testing.T, all []secret, name string) secret {
 }
 
 // useGatewaySettings has certbearer run with envoy/gateway/certbearer.yaml, of
-// which only ports and paths are others: those of the container are not here.
+// which only ports and paths are others: those of the container are not here. The
+// volume for keys and revocations is empty, and the group's too, as a new one is.
 func (w *world) useGatewaySettings(t *testing.T, more string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(manifestsOf("gateway"), "certbearer.yaml"))
@@ -193,11 +197,15 @@ func (w *world) useGatewaySettings(t *testing.T, more string) {
 	if err := os.WriteFile(w.config, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	state := filepath.Join(w.folder, "state")
+	if err := errors.Join(os.Mkdir(state, 0o700), os.Chmod(state, 0o2775)); err != nil {
+		t.Fatal(err)
+	}
 	tls := map[string]any{"certificate": "mesh/tls.crt", "key": "mesh/tls.key", "trustedCA": "mesh/ca.crt"}
 	editSettings(t, w.config, settings{
 		"clients":     map[string]any{"directory": "clients"},
-		"keys":        map[string]any{"directory": "keys"},
-		"revocations": map[string]any{"file": "revocations/revoked.jsonl"},
+		"keys":        map[string]any{"directory": "state/keys"},
+		"revocations": map[string]any{"file": "state/revocations/revoked.jsonl"},
 		"listen": map[string]any{"grpc": "127.0.0.1:0", "ops": "127.0.0.1:0", "proxies": map[string]any{
 			"address": "127.0.0.1:0", "certificate": tls["certificate"], "key": tls["key"], "trustedCA": tls["trustedCA"],
 		}},
@@ -627,5 +635,30 @@ func TestEnvoyGatewayVerifiesTheInjectedToken(t *testing.T) {
 		if got := g.ask(t, a); got.status != http.StatusUnauthorized || len(got.received) > 0 {
 			t.Errorf("%s: status %d", sentence, got.status)
 		}
+	}
+}
+
+// Envoy Gateway has no field for the limit of headers, which is Envoy's own 60 KiB:
+// less than certbearer takes. What lies between reaches nobody.
+func TestLargeEvidenceBehindEnvoyGateway(t *testing.T) {
+	// Base64 of ones is slashes, of which each takes three bytes when it is encoded,
+	// and the certificate stands twice.
+	bulk := func(size int) *testca.Issued {
+		return selfSigned(t, testca.Template{CommonName: "bulk", ExtraExtensions: []pkix.Extension{
+			{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, Value: bytes.Repeat([]byte{0xff}, size)},
+		}})
+	}
+	large, between, huge := bulk(5_000), bulk(7_800), bulk(20_000)
+	g := openGateway(t, gatewayPlan{version: run.Default, clients: map[string]document{
+		"large": trusting(large), "between": trusting(between), "huge": trusting(huge),
+	}})
+	g.expect(t, ask{path: "/orders/1", as: presents(large)}, admitted("large"))
+	g.expect(t, ask{path: "/orders/1", as: presents(huge)}, unauthenticated("evidence_too_large"))
+	got := g.ask(t, ask{path: "/orders/1", as: presents(between)})
+	if got.status != http.StatusInternalServerError || len(got.received) > 0 {
+		t.Errorf("what lies between: status %d, %d requests at the upstream", got.status, len(got.received))
+	}
+	if r := g.world.record(t, got.id); r.Reason != allowed {
+		t.Errorf("the record's reason is %s", r.Reason)
 	}
 }
