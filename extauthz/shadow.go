@@ -61,7 +61,10 @@ func (s *Server) routeOf(request *wire.Request, v *verdict) *Route {
 	switch {
 	case v.route != nil:
 		return v.route
-	case v.reason == decision.Overloaded, v.reason == decision.RequestMalformed:
+	case v.reason == decision.RequestMalformed:
+		name, _, _ := routeExtension(request.ContextExtensions) // there is no path to choose by
+		return s.config.Routes.byName[name]
+	case v.reason == decision.Overloaded:
 		route, _ := s.config.Routes.Select(request, nil)
 		return route
 	}

@@ -1,6 +1,7 @@
 package extauthz_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,6 +184,16 @@ func TestWhatIsInShadowPassesAsItCame(t *testing.T) {
 			global: true, routes: []extauthz.Route{shadowed(api)}, request: func() *authv3.CheckRequest { return &authv3.CheckRequest{} }, want: "passes as it came: deny request_malformed"},
 		"a check of no request, with one enforced": {
 			global: true, routes: []extauthz.Route{at("claims", "/Claim"), shadowed(at("rest", "/"))}, request: func() *authv3.CheckRequest { return &authv3.CheckRequest{} }, want: "refused: deny request_malformed"},
+		"a path that is too long, on a route in shadow": {
+			routes: []extauthz.Route{shadowed(at("claims", "/Claim")), api}, request: asking(lab, func(r *authv3.CheckRequest) {
+				path("/Claim?" + strings.Repeat("x", 33<<10))(r)
+				naming("certbearer.route", "claims")(r)
+			}), want: "passes as it came: deny request_malformed"},
+		"a path that is too long, to an endpoint of ours": {
+			global: true, routes: []extauthz.Route{endpoint, shadowed(api)}, change: atEndpoint, request: asking(lab, func(r *authv3.CheckRequest) {
+				path("/oauth2/token?" + strings.Repeat("x", 33<<10))(r)
+				naming("certbearer.route", "token")(r)
+			}), want: "refused: deny request_malformed"},
 		"no clients yet, in shadow": {
 			global: true, routes: []extauthz.Route{shadowed(api)}, request: from(lab), want: "passes as it came: deny client_unknown"},
 		"no key to sign with, in shadow": {

@@ -124,3 +124,42 @@ func TestOneClientInShadowAndThenEnforced(t *testing.T) {
 		g.expect(t, ask{as: lab, header: old}, want{status: 401, reason: "authorization_refused", oauth: "invalid_token"})
 	})
 }
+
+// Behind nginx what certbearer answers is all that the upstream gets of an Authorization:
+// in shadow it answers with the caller's own.
+func TestInShadowBehindNginxTheCallersAuthorizationStays(t *testing.T) {
+	lab, stranger := selfSigned(t, testca.Template{CommonName: "lab"}), selfSigned(t, testca.Template{CommonName: "stranger"})
+	w := openBehindNginx(t, plan{settings: `
+audience: https://api.example
+mode: shadow
+nginx: {serverNames: [localhost]}
+routes:
+  - {name: enforced, match: {pathPrefix: /enforced}, mode: enforce}
+  - {name: rest}
+`, clients: map[string]document{"lab": trusting(lab)}})
+	p := w.rendered(t)
+	own := http.Header{"Authorization": {"Basic own"}}
+	for sentence, a := range map[string]ask{
+		"a stranger":            {as: presents(stranger), header: own},
+		"nobody":                {header: own},
+		"a known client":        {as: presents(lab), header: own},
+		"one that sent none":    {as: presents(lab)},
+		"one that is not known": {as: presents(stranger)},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			got := p.ask(t, a)
+			if got.status != http.StatusOK || len(got.received) != 1 {
+				t.Fatalf("status %d, the upstream received %+v", got.status, got.received)
+			}
+			if had := got.received[0].Header.Get("Authorization"); had != a.header.Get("Authorization") {
+				t.Errorf("the upstream received Authorization %q", had)
+			}
+			if r := w.record(t, got.id); r.Mode != "shadow" {
+				t.Errorf("the record is %+v", r)
+			}
+		})
+	}
+	if got := p.ask(t, ask{as: presents(stranger), path: "/enforced"}); got.status != http.StatusUnauthorized || len(got.received) > 0 {
+		t.Errorf("on a route that is enforced: status %d", got.status)
+	}
+}

@@ -56,12 +56,23 @@ func (x *examiner) examine(document policies.Document) []remark {
 	if document.Client.Status() == policies.StatusActive {
 		remarks = accepting(document)
 	}
+	if document.Client.Mode() == policies.ModeShadow {
+		remarks = append(remarks, remark{"mode", x.inShadow()})
+	}
 	for _, entry := range document.TrustStore {
 		for _, problem := range x.entry(document.Client, entry) {
 			remarks = append(remarks, remark{trustStoreField, nameEntry(entry) + " " + problem})
 		}
 	}
 	return remarks
+}
+
+// inShadow says what becomes of a client's mode.
+func (x *examiner) inShadow() string {
+	if x.bindAll {
+		return "is shadow, and profile fapi2 enforces all the same"
+	}
+	return "is shadow: requests of this client pass as they came, refused or not"
 }
 
 // accepting is about the store as a whole: can it accept anybody?

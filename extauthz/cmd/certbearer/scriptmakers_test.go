@@ -87,6 +87,7 @@ func makeClientDocument() {
 	binding := flags.String("bind", "", "a field of tlsClientAuth, as sanDns=a.example")
 	state := flags.String("status", "", "status")
 	secret := flags.String("secret", "", "secret")
+	mode := flags.String("mode", "", "mode")
 	mustNot(flags.Parse(os.Args[1:]))
 	out, id, files := flags.Arg(0), flags.Arg(1), flags.Args()[2:]
 
@@ -95,7 +96,7 @@ func makeClientDocument() {
 		store.Write(must(os.ReadFile(file)))
 	}
 	document := map[string]any{"resourceType": "ClientApplication", "id": id, "name": "Name of " + id, "certificateTrustStore": store.String()}
-	for name, value := range map[string]string{"tokenEndpointAuthMethod": *method, "status": *state, "secret": *secret} {
+	for name, value := range map[string]string{"tokenEndpointAuthMethod": *method, "status": *state, "secret": *secret, "mode": *mode} {
 		if value != "" {
 			document[name] = value
 		}
