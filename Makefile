@@ -91,7 +91,7 @@ test-clients:
 
 # The tools are in .tools/bin and the schemas in .tools/schemas. Once they are
 # there, make test runs these tests too.
-verify-manifests: .tools/bin/istioctl .tools/bin/egctl .tools/bin/kubeconform .tools/schemas/made
+verify-manifests: .tools/bin/istioctl .tools/bin/istiod .tools/bin/egctl .tools/bin/kubeconform .tools/schemas/made
 	@go test -count=1 -json -timeout $(TIMEOUT) ./integration/manifests | go run ./integration/summary
 
 .tools/bin/istioctl: Makefile
@@ -101,6 +101,11 @@ verify-manifests: .tools/bin/istioctl .tools/bin/egctl .tools/bin/kubeconform .t
 .tools/bin/egctl: Makefile
 	GOBIN=$(CURDIR)/.tools/bin go install $(EGCTL)
 	@touch $@
+
+# What istiod makes of the manifests. It is a module of its own, of the same commit
+# as istioctl.
+.tools/bin/istiod: $(addprefix integration/manifests/istiod/,go.mod go.sum main.go pods.yaml)
+	cd integration/manifests/istiod && go vet . && go build -o $(CURDIR)/$@ .
 
 .tools/bin/kubeconform: Makefile
 	GOBIN=$(CURDIR)/.tools/bin go install $(KUBECONFORM)
