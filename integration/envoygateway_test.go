@@ -59,6 +59,7 @@ type gatewayPlan struct {
 	version  string // of Envoy
 	clients  map[string]document
 	settings string             // on top of those in envoy/gateway
+	routes   string             // in the place of those there; then the manifests are rendered anew
 	more     []string           // manifests of the operator's choice
 	change   func(*translation) // of what Envoy Gateway makes of them
 }
@@ -70,8 +71,12 @@ func openGateway(t *testing.T, p gatewayPlan) *gate {
 	binary := envoytest.Version(t, p.version)
 	w := prepare(t, plan{clients: p.clients})
 	secrets := w.placeGatewaySecrets(t)
-	w.useGatewaySettings(t, p.settings)
-	translated := w.translateGateway(t, secrets, p.more...)
+	w.useGatewaySettings(t, p.settings+p.routes)
+	manifests := manifestsOf("gateway")
+	if p.routes != "" {
+		manifests = w.renderGateway(t, p.routes)
+	}
+	translated := w.translateGateway(t, manifests, secrets, p.more...)
 	w.start()
 	if p.change != nil {
 		p.change(translated)
@@ -226,13 +231,31 @@ spec:
   clusterIP: 10.96.0.8
 `
 
-// translateGateway translates the committed manifests, and holds that Envoy
+// renderGateway renders the settings of the repository with other routes, and
+// returns the folder.
+func (w *world) renderGateway(t *testing.T, routes string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(manifestsOf("gateway"), "certbearer.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(w.folder, "mesh", "certbearer.yaml")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	editSettings(t, path, parseSettings(t, routes))
+	folder := filepath.Join(w.folder, "mesh", "manifests")
+	mustRun(t, "render", "envoy-gateway", "--config", path, "--output-dir", folder)
+	return folder
+}
+
+// translateGateway translates the manifests of a folder, and holds that Envoy
 // Gateway accepts every one of them.
-func (w *world) translateGateway(t *testing.T, secrets []secret, more ...string) *translation {
+func (w *world) translateGateway(t *testing.T, folder string, secrets []secret, more ...string) *translation {
 	t.Helper()
 	var paths []string
 	for _, name := range append([]string{"workload.yaml", "gateway.yaml", "routes.yaml"}, more...) {
-		paths = append(paths, filepath.Join(manifestsOf("gateway"), name))
+		paths = append(paths, filepath.Join(folder, name))
 	}
 	all := append(joinManifests(t, paths...), ordersService...)
 	for _, s := range secrets {
@@ -660,5 +683,38 @@ func TestLargeEvidenceBehindEnvoyGateway(t *testing.T) {
 	}
 	if r := g.world.record(t, got.id); r.Reason != allowed {
 		t.Errorf("the record's reason is %s", r.Reason)
+	}
+}
+
+// Of HTTPRoutes a request is matched with those of the most specific host alone, and
+// a host has several spellings.
+func TestRoutesOfHostsBehindEnvoyGateway(t *testing.T) {
+	cast, clients := newGatewayCast(t)
+	g := openGateway(t, gatewayPlan{version: run.Default, clients: clients, routes: `
+routes:
+  - {name: api, match: {host: api.example.com, pathPrefix: /orders}}
+  - {name: below, match: {host: "*.example.com", pathPrefix: /open}, access: public}
+  - {name: rest}
+`})
+	as := presents(cast.pinned)
+	for _, c := range []struct{ host, path, route string }{
+		{"api.example.com", "/orders", "api"},
+		{"API.Example.com", "/orders", "api"},
+		{"api.example.com:8443", "/orders", "api"},
+		{"api.example.com.", "/orders", "api"},
+		{"api.example.com", "/other", "rest"},
+		{"other.example.com", "/orders", "rest"},
+		{"example.com", "/open", "rest"},
+		{"elsewhere.example", "/orders", "rest"},
+	} {
+		w := admitted("partner")
+		w.route = c.route
+		g.expect(t, ask{host: c.host, path: c.path, as: as}, w)
+	}
+	for _, host := range []string{"api.example.com", "other.example.com", "OTHER.example.com:443"} {
+		g.expect(t, ask{host: host, path: "/open"}, want{status: http.StatusOK, reason: allowedPublic, route: "below"})
+		if got := g.ask(t, ask{host: host, path: "/.well-known/jwks.json"}); got.status != http.StatusOK {
+			t.Errorf("the JWKS at %s: status %d", host, got.status)
+		}
 	}
 }
