@@ -86,10 +86,14 @@ func TestTheTokenEndpointBehindAnALB(t *testing.T) {
 			}
 		})
 	}
-	for path, want := range map[string]int{"/readyz": 200, "/livez": 200, "/.well-known/jwks.json": 200, metadataPath: 200, "/metrics": 404, "/healthz": 404} {
-		if got := balancer.get(t, path, nil); got.status != want {
+	for path, want := range map[string]int{"/readyz": 200, "/livez": 200, "/.well-known/jwks.json": 200, metadataPath: 200, "/metrics": 404, "/healthz": 404, "/authz": 404, "/authz/orders": 404} {
+		if got := balancer.get(t, path, through(albHeader(seed))); got.status != want {
 			t.Errorf("%s: status %d, want %d", path, got.status, want)
 		}
+	}
+	named := balancer.post(t, posted{form: granting("lab"), header: http.Header{"X-Amzn-Mtls-Clientcert": {albHeader(seed)}, "X-Request-Id": {"its-own"}}})
+	if named.id == "its-own" || named.id == "" {
+		t.Errorf("the request id is %q", named.id)
 	}
 	if _, h := w.operations(t, "/healthz"); !strings.Contains(h, "proxies[0].addresses: whoever can connect to listen.proxies from 127.0.0.1/32 is believed as proxy alb") {
 		t.Errorf("/healthz does not warn: %s", h)

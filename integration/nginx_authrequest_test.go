@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/certbearer/certbearer/extauthz/testca"
 )
 
@@ -53,7 +55,7 @@ routes:
 - {name: open, match: {pathPrefix: /public}, access: public}
 - {name: preflight, match: {pathPrefix: /orders}, access: preflight}
 - {name: foreign, match: {pathPrefix: /foreign}, inboundAuthorization: pass}
-- {name: scoped, match: {pathPrefix: /scoped}, scope: [orders.write]}
+- {name: told, match: {pathPrefix: /told}, inject: {clientCert: rfc9440}}
 - {name: elsewhere, match: {pathPrefix: /elsewhere}, audience: "https://other.example"}
 - {name: host, match: {host: partner.example}, clientId: partner}
 - {name: posts, match: {pathPrefix: /orders, methods: [POST]}}
@@ -189,6 +191,39 @@ func checkRefused(t *testing.T, got answer) {
 func keysOf(t *testing.T, s site) *keySet {
 	t.Helper()
 	return &keySet{get: func() (answer, error) { return s.get(t, "/.well-known/jwks.json", nil), nil }}
+}
+
+func TestNginxHandsTheProvenCertificateOn(t *testing.T) {
+	lab := selfSigned(t, testca.Template{CommonName: "lab"})
+	w := openBehindNginx(t, plan{settings: behindNginx, clients: map[string]document{"lab": trusting(lab)}})
+	p := w.rendered(t)
+	forged := http.Header{"Client-Cert": {":MIIB:"}, "Client-Cert-Chain": {":MIIB:"}}
+	for path, want := range map[string][]string{"/told": {":" + standardBase64(lab) + ":"}, "/hello": nil, "/public": nil} {
+		got := p.ask(t, ask{as: presents(lab), path: path, header: forged})
+		if len(got.received) != 1 {
+			t.Fatalf("%s: status %d", path, got.status)
+		}
+		header := got.received[0].Header
+		if diff := cmp.Diff(want, header["Client-Cert"]); diff != "" || header["Client-Cert-Chain"] != nil {
+			t.Errorf("%s: Client-Cert (-want +got)\n%s", path, diff)
+		}
+	}
+}
+
+func TestNginxInShadow(t *testing.T) {
+	lab, stranger := selfSigned(t, testca.Template{CommonName: "lab"}), selfSigned(t, testca.Template{CommonName: "lab"})
+	w := openBehindNginx(t, plan{settings: "mode: shadow", clients: map[string]document{"lab": trusting(lab)}})
+	p := w.rendered(t)
+	for sentence, as := range map[string]*tls.Certificate{"a stranger": presents(stranger), "nobody": nil, "a client": presents(lab)} {
+		got := p.ask(t, ask{as: as, header: http.Header{"Authorization": {"Basic own"}}})
+		if got.status != http.StatusOK {
+			t.Errorf("%s: status %d", sentence, got.status)
+		}
+		checkArrived(t, nil, got.received, asItCame)
+		if r := w.record(t, got.id); r.Mode != "shadow" {
+			t.Errorf("%s: the record is %+v", sentence, r)
+		}
+	}
 }
 
 func TestEndpointsBehindTheRenderedNginx(t *testing.T) {

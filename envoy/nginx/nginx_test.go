@@ -32,7 +32,7 @@ func remote() nginx.Params {
 		TrustedCA: "/etc/nginx/mesh-ca.crt", ServerName: "certbearer.example", Certificate: "/etc/nginx/nginx.crt", Key: "/etc/nginx/nginx.key",
 	}}
 	p.Upstream = nginx.Endpoint{Address: "orders.internal:8443", TLS: &nginx.TLS{TrustedCA: "/etc/nginx/internal-ca.crt", ServerName: "orders.internal"}}
-	p.ClientCert, p.Forgeable = true, []string{"x-mtls-cert", "x-forwarded-client-cert"}
+	p.ClientCert, p.Forgeable = true, []string{"x-mtls-cert", "client-cert-chain", "x-forwarded-client-cert"}
 	return p
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 )
@@ -9,7 +10,7 @@ func readNginx(m *mapping, proxies []Proxy) Nginx {
 	nginx := Nginx{
 		Proxy:       text(m, "proxy", "", matching(routeName, "the name of an entry of proxies")),
 		Listen:      text(m, "listen", "127.0.0.1:8443", hostPort),
-		ServerNames: texts(m, "serverNames", parseHostPattern),
+		ServerNames: texts(m, "serverNames", parseServerNames),
 		Upstream:    text(m, "upstream", Upstream{}, parseUpstream),
 		UpstreamCA:  text(m, "upstreamCA", "", m.doc.filePath),
 		Certificate: text(m, "certificate", "", m.doc.filePath),
@@ -25,6 +26,14 @@ func readNginx(m *mapping, proxies []Proxy) Nginx {
 		m.fail("upstream", "h2c: nginx does not speak HTTP/2 to services; want http or https")
 	}
 	return nginx
+}
+
+// parseServerNames leaves out the pattern for all hosts, which nginx has no name for.
+func parseServerNames(text string) (string, error) {
+	if text == "*" {
+		return "", errors.New("want the names of hosts; nginx serves every other one too if it has no other server on that port")
+	}
+	return parseHostPattern(text)
 }
 
 // NginxProxy returns the entry of proxies that the nginx of `render nginx` is.

@@ -70,6 +70,9 @@ func (g *gateway) proxyHandler(checks *extauthz.Server, proxy config.Proxy) (htt
 		return nil, err
 	}
 	published["/livez"], published["/readyz"] = http.HandlerFunc(livez), http.HandlerFunc(g.readyz)
+	if !asks(proxy.Format) {
+		return withRequestID(newID, published), nil
+	}
 	asked, err := subrequest.Handler(subrequest.Config{
 		RequestID: keptRequestID,
 		Decide: func(ctx context.Context, read func() (wire.Request, error)) wire.Response {
@@ -86,6 +89,13 @@ func (g *gateway) proxyHandler(checks *extauthz.Server, proxy config.Proxy) (htt
 		}
 		published.ServeHTTP(w, r)
 	})), nil
+}
+
+// asks reports a proxy that can ask about requests. A load balancer of AWS cannot: it
+// would lead its clients' own questions here, and give them tokens that are for
+// services. Nor does it set x-request-id, so that a client's would be taken for its.
+func asks(format config.Format) bool {
+	return format != config.FormatALB && format != config.FormatALBLeaf
 }
 
 // evidenceOf says where and how a proxy writes the client's certificate.

@@ -84,6 +84,10 @@ func nginxParams(c *config.Config) (nginx.Params, error) {
 		Published:   []string{discovery.JWKSPath, metadata},
 		Forgeable:   forgeable(c),
 	}
+	params.ClientCert = slices.ContainsFunc(c.Routes, func(r config.Route) bool { return r.Inject.ClientCert == config.ClientCertRFC9440 })
+	if params.ClientCert { // it is set to ours, or to nothing
+		params.Forgeable = slices.DeleteFunc(params.Forgeable, func(name string) bool { return name == peercert.ClientCertHeader })
+	}
 	if c.NginxTLS(proxy) {
 		caller := c.Nginx.Caller
 		params.Certbearer.TLS = &nginx.TLS{TrustedCA: caller.TrustedCA, ServerName: caller.ServerName, Certificate: caller.Certificate, Key: caller.Key}
