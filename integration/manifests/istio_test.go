@@ -22,6 +22,10 @@ func TestTheGatewayInARealEnvoyLetsOnlyKnownClientsIn(t *testing.T) {
 	for folder := range folders {
 		t.Run(folder, func(t *testing.T) {
 			w := startWorld(t, folder, "")
+			// Istio has Envoy write the names of a certificate into the header, unescaped.
+			victim := `Cert="` + w.client.URLEncodedPEM() + `"`
+			element := issue(t, testca.Template{CommonName: "x", URIs: []string{"spiffe://x,Hash=00;" + victim}})
+			pair := issue(t, testca.Template{CommonName: "x", DNSNames: []string{"x;" + victim}})
 			stranger := issue(t, testca.Template{CommonName: "my-client"})
 			t.Run("a known client's request arrives with a token of ours", func(t *testing.T) {
 				forged := http.Header{"X-Forwarded-Client-Cert": {"Hash=00"}, "Client-Cert": {":AAAA:"}, "Certbearer-Statement": {"x"}}
@@ -44,6 +48,8 @@ func TestTheGatewayInARealEnvoyLetsOnlyKnownClientsIn(t *testing.T) {
 				header       http.Header
 				status       int
 			}{
+				"a name that is an element of the header":        {"GET", "/orders", element, nil, http.StatusUnauthorized},
+				"a name that is a pair of the header":            {"GET", "/orders", pair, nil, http.StatusUnauthorized},
 				"no certificate":                                 {"GET", "/orders", nil, nil, http.StatusUnauthorized},
 				"a certificate that nobody knows":                {"GET", "/orders", stranger, nil, http.StatusUnauthorized},
 				"somebody else's x-forwarded-client-cert":        {"GET", "/orders", nil, http.Header{"X-Forwarded-Client-Cert": {"Cert=\"" + w.client.URLEncodedPEM() + "\""}}, http.StatusUnauthorized},

@@ -143,6 +143,9 @@ func checkIstio(c *config.Config, file string) error {
 	if up := c.Envoy.Upstream; up.Scheme != "http" && up.Scheme != "h2c" || net.ParseIP(up.Host) != nil {
 		fail("envoy.upstream", "must be a service of the mesh, http://name.namespace.svc.cluster.local:port or h2c: the mesh itself encrypts")
 	}
+	if c.Envoy.WithoutCertificate == config.WithoutCertificateLegacy {
+		fail("envoy.withoutCertificate", "must be deny: Istio's routes cannot tell connections with a certificate from those without")
+	}
 	if c.Keys.PublishAhead < istiodFetches+10*time.Minute {
 		fail("keys.publishAhead", "must be 30m or more: istiod fetches the JWKS every 20 minutes, and would refuse tokens of a key that it has not seen")
 	}
