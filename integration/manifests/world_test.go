@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,6 +38,8 @@ type world struct {
 	roots    *x509.CertPool
 	client   *testca.Issued
 	received func() http.Header // of the last request that reached the upstream
+	sockets  string             // their folder, in folder
+	run      *syscall.SysProcAttr
 	end      context.CancelFunc // ends certbearer
 	ended    chan struct{}
 }
@@ -46,20 +49,17 @@ type world struct {
 func startWorld(t *testing.T, manifests, keySet string) *world {
 	t.Helper()
 	binary := envoytest.Version(t, likeIstios)
-	folder, err := os.MkdirTemp("", "cbi-")
-	if err != nil {
+	w := newWorld(t)
+	if err := os.Mkdir(filepath.Join(w.folder, "state"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	w := &world{folder: folder, ended: make(chan struct{})}
-	w.client = issue(t, testca.Template{CommonName: "my-client"})
 	w.serve(t, manifests)
 	if keySet == "" {
-		keySet = filepath.Join(folder, "jwks.json")
+		keySet = filepath.Join(w.folder, "jwks.json")
 		w.fetch(t, "http.sock", "/.well-known/jwks.json", keySet)
 	}
 	gateway, sidecar := generate(t, manifests, keySet)
-	path := filepath.Join(folder, "envoy.json")
+	path := filepath.Join(w.folder, "envoy.json")
 	if err := os.WriteFile(path, []byte(w.bootstrap(t, gateway, sidecar)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +73,22 @@ func startWorld(t *testing.T, manifests, keySet string) *world {
 		t.Fatal(err)
 	}
 	w.envoy = at.String()
+	return w
+}
+
+// newWorld makes the folder and the client, and starts nothing.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "cbi-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	w := &world{folder: folder, sockets: "s", ended: make(chan struct{})}
+	w.client = issue(t, testca.Template{CommonName: "my-client"})
+	if err := os.Chmod(folder, 0o755); err != nil { // others run in it too
+		t.Fatal(err)
+	}
 	return w
 }
 
@@ -98,13 +114,11 @@ func (w *world) serve(t *testing.T, manifests string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, folder := range []string{"clients", "state"} {
-		if err := os.Mkdir(filepath.Join(w.folder, folder), 0o700); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Mkdir(filepath.Join(w.folder, "clients"), 0o755); err != nil {
+		t.Fatal(err)
 	}
 	for name, text := range map[string]string{"certbearer.yaml": settings, "clients/my-client.json": string(document)} {
-		if err := os.WriteFile(filepath.Join(w.folder, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(w.folder, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -116,7 +130,7 @@ func (w *world) serve(t *testing.T, manifests string) {
 	w.end = cancel
 	command := exec.CommandContext(ctx, binary, "serve", "--config", filepath.Join(w.folder, "certbearer.yaml"))
 	log := new(strings.Builder)
-	command.Stderr, command.WaitDelay = log, 5*time.Second
+	command.Stderr, command.WaitDelay, command.SysProcAttr = log, 5*time.Second, w.run
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -151,8 +165,8 @@ func (w *world) moved(text string) string {
 	return strings.NewReplacer(
 		"/etc/certbearer-clients", w.folder+"/clients",
 		"/var/lib/certbearer", w.folder+"/state",
-		"/run/certbearer/sockets", w.folder+"/s",
-		"ops: 0.0.0.0:9193", `ops: "unix:`+w.folder+`/s/ops.sock"`,
+		"/run/certbearer/sockets", filepath.Join(w.folder, w.sockets),
+		"ops: 0.0.0.0:9193", `ops: "unix:`+filepath.Join(w.folder, w.sockets, "ops.sock")+`"`,
 	).Replace(text)
 }
 
@@ -161,7 +175,7 @@ func (w *world) over(socket string) *http.Client {
 	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(w.folder, "s", socket))
+			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(w.folder, w.sockets, socket))
 		},
 	}}
 }
