@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -44,9 +45,30 @@ type translation struct {
 // part is a part of a JSON document.
 type part = map[string]any
 
-// translate hands the manifests to egctl, which holds them to the schemas of
-// their kinds first. The error is what it prints.
-func translate(t *testing.T, manifests []byte) (*translation, error) {
+// printedBy is what egctl printed of manifests. It takes seconds, and the content of
+// secrets, which differs from test to test, does not show in what it prints.
+var printedBy sync.Map
+
+// translate hands the manifests and secrets to egctl, which holds them to the
+// schemas of their kinds first. The error is what it prints.
+func translate(t *testing.T, manifests, secrets []byte) (*translation, error) {
+	t.Helper()
+	printed, known := printedBy.Load(string(manifests))
+	if !known {
+		var err error
+		if printed, err = runEgctl(t, append(bytes.Clone(manifests), secrets...)); err != nil {
+			return nil, err
+		}
+		printedBy.Store(string(manifests), printed)
+	}
+	var document part
+	if err := json.Unmarshal(printed.([]byte), &document); err != nil {
+		t.Fatal(err)
+	}
+	return readTranslation(t, document), nil
+}
+
+func runEgctl(t *testing.T, manifests []byte) ([]byte, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "manifests.yaml")
 	if err := os.WriteFile(path, manifests, 0o600); err != nil {
@@ -61,11 +83,7 @@ func translate(t *testing.T, manifests []byte) (*translation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("egctl: %w: %s", err, complaint.String())
 	}
-	var document part
-	if err := json.Unmarshal(printed, &document); err != nil {
-		t.Fatal(err)
-	}
-	return readTranslation(t, document), nil
+	return printed, nil
 }
 
 func readTranslation(t *testing.T, document part) *translation {

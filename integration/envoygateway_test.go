@@ -258,10 +258,11 @@ func (w *world) translateGateway(t *testing.T, folder string, secrets []secret, 
 		paths = append(paths, filepath.Join(folder, name))
 	}
 	all := append(joinManifests(t, paths...), ordersService...)
+	var made []byte
 	for _, s := range secrets {
-		all = append(all, s.manifest()...)
+		made = append(made, s.manifest()...)
 	}
-	translated, err := translate(t, all)
+	translated, err := translate(t, all, made)
 	if err != nil {
 		t.Fatal(err)
 	}
