@@ -61,6 +61,32 @@ func onlyBlock(t *testing.T, text string) string {
 	return blocks[0]
 }
 
+// The filter over HTTP stands where the one over gRPC does.
+func TestTheSnippetForChecksOverHTTPIsValid(t *testing.T) {
+	binary := envoytest.Binary(t)
+	text := read(t, "docs/envoy.md")
+	snippet := onlyBlock(t, between(t, text, "<!-- envoy-http -->", "<!-- /envoy-http -->"))
+	manager := onlyBlock(t, between(t, text, "<!-- envoy-snippet -->", "<!-- /envoy-snippet -->"))
+	const overGRPC = `    grpc_service:
+      envoy_grpc: {cluster_name: certbearer-grpc}
+      timeout: 0.5s
+    include_peer_certificate: true
+`
+	if !strings.Contains(manager, overGRPC) {
+		t.Fatal("the page's filter is another one")
+	}
+	manager = strings.Replace(manager, overGRPC, "    "+indent(snippet, "    ")+"\n", 1)
+	cluster := strings.NewReplacer("certbearer-grpc", "certbearer-over-http").Replace(onlyBlock(t, between(t, text, "<!-- envoy-cluster -->", "<!-- /envoy-cluster -->")))
+	whole := strings.TrimSuffix(aroundManager, "\n") + "\n" + inManager + indent(manager, inManager) + "\n" + aroundCluster + indent(cluster, inCluster) + "\n"
+	path := filepath.Join(t.TempDir(), "envoy.yaml")
+	if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := binary.Validate(t.Context(), path); err != nil {
+		t.Errorf("%v\n%s", err, whole)
+	}
+}
+
 // indent moves every line but the first to the right.
 func indent(text, by string) string {
 	return strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n"+by)

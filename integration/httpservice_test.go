@@ -1,6 +1,9 @@
 package integration_test
 
 import (
+	"bufio"
+	"crypto/tls"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -128,6 +131,26 @@ func TestEnvoyThatAsksOverHTTP(t *testing.T) {
 			}
 		})
 	}
+	t.Run("targets that are no path get nowhere", func(t *testing.T) {
+		for _, line := range []string{"OPTIONS * HTTP/1.1", "CONNECT api.example:443 HTTP/1.1", "GET ?a HTTP/1.1", "GET http://api.example HTTP/1.1"} {
+			before, config := g.world.upstream.count(), g.tls(nil)
+			config.NextProtos = []string{"http/1.1"}
+			conn, err := tls.Dial("tcp", g.address.String(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			_, err = io.WriteString(conn, line+"\r\nHost: api.example\r\nX-Original-Method: GET\r\nX-Original-URI: /public\r\nX-Original-Host: a\r\nConnection: close\r\n\r\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil || answer.StatusCode < 400 || len(g.world.upstream.since(before)) > 0 {
+				t.Errorf("%s: %v, %v, %d requests at the upstream", line, answer, err, len(g.world.upstream.since(before)))
+			}
+			_ = conn.Close()
+		}
+	})
 	t.Run("a foreign Authorization stays where it may", func(t *testing.T) {
 		got := g.ask(t, ask{as: presents(lab), path: "/foreign", header: own})
 		if len(got.received) != 1 || got.received[0].Header.Get("Authorization") != "Basic own" {

@@ -76,7 +76,10 @@ func newHTTPServer(handler http.Handler, limits HTTPLimits, events Events, log *
 		WriteTimeout:      limits.WriteTimeout,
 		IdleTimeout:       limits.IdleTimeout,
 		MaxHeaderBytes:    limits.HeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), level),
+		// Go would answer OPTIONS * with 200 by itself, and to a proxy that asks
+		// whether a request may pass 200 is a yes.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), level),
 	}
 }
 

@@ -1,6 +1,7 @@
 package listener_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -111,6 +112,22 @@ func TestHTTPListenerBoundsWhatItTakes(t *testing.T) {
 	})
 	if lines := strings.Join(output.all(), ""); strings.Contains(lines, "secret") {
 		t.Errorf("the log repeats the panic: %s", lines)
+	}
+}
+
+func TestNothingIsAnsweredButByTheHandler(t *testing.T) {
+	h := servingHTTP(t, listener.HTTPConfig{Address: "127.0.0.1:0", Handler: http.NotFoundHandler()})
+	conn, err := net.Dial("tcp", h.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || answer.StatusCode != http.StatusNotFound {
+		t.Errorf("OPTIONS *: %v, %v", answer, err)
 	}
 }
 
