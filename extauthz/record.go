@@ -37,7 +37,7 @@ func (s *Server) record(request *wire.Request, v *verdict, took time.Duration) {
 		r.ChainLength = 1 + len(v.identity.Evidence.Intermediates)
 	}
 	if v.by != nil {
-		r.Evidence = v.by.Source()
+		r.Evidence, r.Proxy = v.by.Source(), v.by.Proxy()
 	}
 	if own := v.inbound.token; own != nil {
 		r.ClientID = own.ClientID

@@ -34,8 +34,6 @@ func (s *Server) inShadow(request *wire.Request, v *verdict) bool {
 // all of them have to be in shadow; one that no route covers is of none.
 func (s *Server) unclaimedInShadow(route *Route, reason decision.Reason) bool {
 	switch {
-	case reason == decision.PathAmbiguous:
-		return s.config.Shadow && s.config.Routes.allShadow
 	case route != nil:
 		return route.Shadow
 	case reason == decision.RouteUnmatched:
@@ -75,19 +73,15 @@ func (s *Server) routeOf(request *wire.Request, v *verdict) *Route {
 // itself leads. Who presents a stranger's certificate on a route that names a
 // client in shadow is not that client.
 func (s *Server) clientMode(v *verdict) policies.Mode {
-	if !s.config.ClientModes {
-		return policies.ModeUnsaid
-	}
-	client := v.identity.Client
 	switch {
-	case client != nil && client.Mode() == policies.ModeUnsaid:
+	case !s.config.ClientModes:
 		return policies.ModeUnsaid
-	case client != nil && v.reason.Allows():
-		return client.Mode()
 	case !v.reason.Allows():
 		return v.presentedMode()
+	case v.identity.Client == nil:
+		return policies.ModeUnsaid
 	}
-	return policies.ModeUnsaid
+	return v.identity.Client.Mode() // its trust store has accepted the certificate
 }
 
 // presentedMode finds the client of a refused request by its certificate alone.

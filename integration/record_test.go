@@ -13,6 +13,8 @@ type record struct {
 	RequestID  string `json:"request_id"`
 	Decision   string `json:"decision"`
 	Mode       string `json:"mode"`
+	Proxy      string `json:"proxy"`
+	Evidence   string `json:"evidence"`
 	Reason     string `json:"reason"`
 	Client     string `json:"client"`
 	Route      string `json:"route"`

@@ -154,7 +154,7 @@ routes:
 			if had := got.received[0].Header.Get("Authorization"); had != a.header.Get("Authorization") {
 				t.Errorf("the upstream received Authorization %q", had)
 			}
-			if r := w.record(t, got.id); r.Mode != "shadow" {
+			if r := w.record(t, got.id); r.Mode != "shadow" || r.Proxy != "nginx" || r.Evidence != "header" {
 				t.Errorf("the record is %+v", r)
 			}
 		})

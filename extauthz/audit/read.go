@@ -37,6 +37,7 @@ type Recorded struct {
 	Path          string              `json:"path"`
 	Source        string              `json:"source"`
 	Authorization bool                `json:"authorization"`
+	Proxy         string              `json:"proxy"`
 	Evidence      string              `json:"evidence"`
 	ChainLength   int                 `json:"chain_length"`
 	// Thumbprint is "" where there was no certificate, and else 32 bytes of base64url.
@@ -132,7 +133,7 @@ func checkMembers(line []byte) error {
 func isMember(name string) bool {
 	switch name {
 	case "time", "request_id", "decision", "mode", "reason", "field", "detail", "client", "client_id", "candidates", "route", "method",
-		"host", "path", "source", "authorization", "evidence", "chain_length", "thumbprint", "subject", "issuer", "serial", "not_after",
+		"host", "path", "source", "authorization", "proxy", "evidence", "chain_length", "thumbprint", "subject", "issuer", "serial", "not_after",
 		"certificate", "intermediates", "token_id", "token_cached", "generation", "duration_us":
 		return true
 	}

@@ -31,6 +31,7 @@ import (
 //	path          of the HTTP request, without the query
 //	source        the address of the caller's connection to the proxy
 //	authorization of a refusal, true if the request had an Authorization header
+//	proxy         the name of the proxy that asked, as the configuration's proxies have it
 //	evidence      where the certificate is read: peer, xfcc, header, statement or tls
 //	chain_length  the number of different certificates that were presented, the leaf included
 //	thumbprint    SHA-256 of the certificate, base64url without padding: the x5t#S256 of the token's cnf (RFC 8705 section 3.1)
@@ -64,6 +65,7 @@ type Record struct {
 	Source     string
 	// Authorization: the request had such a header.
 	Authorization bool
+	Proxy         string
 	Evidence      string
 	ChainLength   int
 	// Chain are the certificates that were presented, DER, leaf first.
@@ -152,6 +154,7 @@ func (r *Record) appendRequest(to []byte) []byte {
 	if r.Authorization {
 		to = append(to, `,"authorization":true`...)
 	}
+	to = appendText(to, "proxy", r.Proxy, MaxText)
 	return appendText(to, "evidence", r.Evidence, MaxText)
 }
 

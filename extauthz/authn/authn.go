@@ -52,10 +52,21 @@ func (id Identity) Candidates(st *state.State, named string) []policies.Candidat
 }
 
 // Authenticator reads evidence from where it is configured to be.
-type Authenticator struct{ reader *peercert.Reader }
+type Authenticator struct {
+	reader *peercert.Reader
+	proxy  string
+}
 
 // New returns an Authenticator that believes what the reader reads.
 func New(reader *peercert.Reader) *Authenticator { return &Authenticator{reader: reader} }
+
+// For is New for a proxy that is known by a name, which records have.
+func For(proxy string, reader *peercert.Reader) *Authenticator {
+	return &Authenticator{reader: reader, proxy: proxy}
+}
+
+// Proxy returns the name of the proxy, "" where it has none.
+func (a *Authenticator) Proxy() string { return a.proxy }
 
 // Source says where the evidence is read, such as "peer".
 func (a *Authenticator) Source() string { return string(a.reader.Source()) }

@@ -95,7 +95,7 @@ func (x *exchange) record(name string, err error) {
 		record.Client = client.ID()
 	}
 	record.SetCertificate(x.identity.Evidence.Leaf, x.identity.Evidence.Thumbprint)
-	record.Evidence = x.server.config.Authenticator.Source()
+	record.Evidence, record.Proxy = x.server.config.Authenticator.Source(), x.server.config.Authenticator.Proxy()
 	if id := x.form.get("client_id"); policies.ValidID(id) {
 		record.ClientID = id
 	}

@@ -186,7 +186,7 @@ func (r *replay) print(w io.Writer) error {
 	}
 	request := strings.TrimSpace(r.record.Method + " " + r.record.Host + r.record.Path)
 	lines = append(lines, labelled{"because", r.detail()}, labelled{"request", request}, labelled{"request id", r.record.RequestID},
-		labelled{"route", r.record.Route}, labelled{"client", r.record.Client}, labelled{"names client", r.record.ClientID})
+		labelled{"route", r.record.Route}, labelled{"client", r.record.Client}, labelled{"names client", r.record.ClientID}, labelled{"proxy", r.record.Proxy})
 	if len(r.record.Chain) > 0 {
 		lines = append(lines, labelled{"certificate", fmt.Sprintf("%s, of %s, from %s", orNameless(r.record.Chain[0].Subject.String()), counted(len(r.record.Chain), "certificate"), r.from)})
 	}
