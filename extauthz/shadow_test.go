@@ -173,6 +173,8 @@ func TestWhatIsInShadowPassesAsItCame(t *testing.T) {
 			request: asking(nil, func(r *authv3.CheckRequest) { path("/%43laim")(r); naming("certbearer.route", "rest")(r) }), want: "refused: deny path_ambiguous"},
 		"a route that is not known, with all in shadow": {
 			global: true, routes: []extauthz.Route{shadowed(api)}, request: asking(lab, naming("certbearer.route", "apj")), want: "passes as it came: deny route_unknown"},
+		"a route that is not known, beside an endpoint of ours, which is never in shadow": {
+			global: true, routes: []extauthz.Route{endpoint, shadowed(api)}, change: atEndpoint, request: asking(lab, naming("certbearer.route", "apj")), want: "passes as it came: deny route_unknown"},
 		"a route that is not known, with one enforced": {
 			global: true, routes: []extauthz.Route{shadowed(at("a", "/a")), api}, request: asking(lab, naming("certbearer.route", "apj")), want: "refused: deny route_unknown"},
 		"a key that is not known, with all in shadow": {
