@@ -121,10 +121,10 @@ func (p proxied) config(proving ...*tls.Certificate) *tls.Config {
 	return config
 }
 
-// endedPair is a certificate of the authority whose time is over.
-func (a authority) endedPair(t *testing.T) *tls.Certificate {
+// pairOf is a certificate of the authority that is not as it should be.
+func (a authority) pairOf(t *testing.T, template *x509.Certificate) *tls.Certificate {
 	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(9), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(-time.Minute)}
+	template.SerialNumber, template.NotBefore = big.NewInt(9), time.Now().Add(-time.Hour)
 	key := newKey(t)
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	if err != nil {
@@ -143,7 +143,14 @@ func TestAConnectionIsOfTheOneProxyThatItMatches(t *testing.T) {
 		pair := selfSignedPair(t, time.Now().Add(time.Hour))
 		return &pair
 	}
-	expired := func(p proxied) *tls.Certificate { return p.callers.endedPair(t) }
+	expired := func(p proxied) *tls.Certificate {
+		return p.callers.pairOf(t, &x509.Certificate{NotAfter: time.Now().Add(-time.Minute), DNSNames: []string{"mesh.example.org"}})
+	}
+	server := func(p proxied) *tls.Certificate {
+		return p.callers.pairOf(t, &x509.Certificate{
+			NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"mesh.example.org"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		})
+	}
 	for name, test := range map[string]struct {
 		proxies []listener.Proxy
 		as      who // nil: no certificate
@@ -160,6 +167,7 @@ func TestAConnectionIsOfTheOneProxyThatItMatches(t *testing.T) {
 		"a name that nobody has":                          {[]listener.Proxy{byName("a", edge)}, named(names{uris: []string{"spiffe://example.org/other"}}), false, "", `of none of them; its certificate is for DNS [], URI ["spiffe://example.org/other"]`},
 		"a good name of another CA":                       {[]listener.Proxy{byName("a", edge)}, stranger, false, "", "unknown authority"},
 		"a certificate that has ended":                    {[]listener.Proxy{byName("a", edge)}, expired, false, "", "certificate has expired"},
+		"a certificate for servers":                       {[]listener.Proxy{byName("b", mesh)}, server, false, "", "incompatible key usage"},
 		"a certificate of its own making":                 {[]listener.Proxy{byName("a", edge)}, selfSigned, false, "", "unknown authority"},
 		"a wrong certificate from a good address":         {[]listener.Proxy{byName("a", edge), near}, stranger, false, "", "unknown authority"},
 		"the names of two":                                {[]listener.Proxy{byName("a", edge), byName("b", mesh)}, named(names{uris: []string{edge}, dns: []string{"mesh.example.org"}}), false, "", "a's and b's: one has to be enough"},
@@ -225,6 +233,27 @@ func TestAProxyIsAskedToConnectAnewWhenItsConnectionIsOld(t *testing.T) {
 	p = newProxied(t, nil, byAddress("near", loopback))
 	if _, answer, err := p.get(t, p.config(), ""); err != nil || answer.Close {
 		t.Errorf("the connection does not stay open: %v", err)
+	}
+}
+
+func TestTLS12KnowsTheSameProxies(t *testing.T) {
+	old := func(config *tls.Config) *tls.Config { config.MaxVersion = tls.VersionTLS12; return config }
+	p := newProxied(t, nil, byName("a", "dns:a.example"), byAddress("near", loopback))
+	q := newProxied(t, nil, byName("a", "dns:a.example"), byAddress("far", elsewhere))
+	if got, _, err := p.get(t, old(p.config()), ""); got != "near" {
+		t.Errorf("without a certificate: %q, %v", got, err)
+	}
+	if got, _, err := q.get(t, old(q.config(q.callers.pair(t, names{dns: []string{"a.example"}}))), ""); got != "a" {
+		t.Errorf("with its certificate: %q, %v", got, err)
+	}
+	for name, config := range map[string]*tls.Config{
+		"without a certificate": q.config(),
+		"with a stranger's":     q.config(newAuthority(t).pair(t, names{dns: []string{"a.example"}})),
+		"with another name":     q.config(q.callers.pair(t, names{dns: []string{"b.example"}})),
+	} {
+		if got, _, err := q.get(t, old(config), ""); err == nil {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }
 
