@@ -23,29 +23,27 @@ func Listener(p Params) []Object {
 		"apiVersion": standard, "kind": "GatewayClass", "metadata": Object{"name": name},
 		"spec": Object{"controllerName": envoyAPI + "/gatewayclass-controller"},
 	}
-	objects := []Object{class, p.object(standard, "Gateway", name, gatewaySpec(p)), p.object(extended, "ClientTrafficPolicy", name, clientTraffic(p))}
-	if p.ServerName != "" {
-		objects = append(objects, p.object(standard, "BackendTLSPolicy", name, backendTLS(p)))
+	return []Object{
+		class,
+		p.object(standard, "Gateway", name, gatewaySpec(p)),
+		p.object(extended, "ClientTrafficPolicy", name, clientTraffic(p)),
+		p.object(standard, "BackendTLSPolicy", name, backendTLS(p)),
 	}
-	return objects
 }
 
 // gatewaySpec lets routes of no other namespace in: whoever may attach one decides
-// which requests are asked about.
+// which requests are asked about. By the client certificate certbearer knows whom to
+// believe.
 func gatewaySpec(p Params) Object {
-	spec := Object{
+	return Object{
 		"gatewayClassName": name,
+		"tls":              Object{"backend": Object{"clientCertificateRef": Object{"name": ClientSecret}}},
 		"listeners": List{Object{
 			"name": section, "port": p.Port, "protocol": "HTTPS",
 			"tls":           Object{"mode": "Terminate", "certificateRefs": List{Object{"name": ServerSecret}}},
 			"allowedRoutes": Object{"namespaces": Object{"from": "Same"}},
 		}},
 	}
-	if p.ServerName != "" {
-		// By this certificate certbearer knows whom to believe.
-		spec["tls"] = Object{"backend": Object{"clientCertificateRef": Object{"name": ClientSecret}}}
-	}
-	return spec
 }
 
 // section is the name of the listener.
@@ -116,9 +114,5 @@ func targetRule(route, rule string) Object {
 }
 
 func (p Params) keysURL() string {
-	scheme := "https"
-	if p.ServerName == "" {
-		scheme = "http"
-	}
-	return scheme + "://" + p.Certbearer + "." + p.Namespace + ".svc:" + strconv.Itoa(int(p.HTTPPort)) + jwksPath
+	return "https://" + p.Certbearer + "." + p.Namespace + ".svc:" + strconv.Itoa(int(p.HTTPPort)) + jwksPath
 }

@@ -32,8 +32,7 @@ type Params struct {
 	Certbearer string
 	GRPCPort   uint16
 	HTTPPort   uint16
-	// ServerName is a DNS name of certbearer's certificate. Empty: it has none, and
-	// is asked in the clear.
+	// ServerName is a DNS name of certbearer's certificate.
 	ServerName string
 	// Timeout is the longest that a check may take.
 	Timeout time.Duration

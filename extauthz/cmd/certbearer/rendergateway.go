@@ -55,9 +55,6 @@ func (r renderGatewayCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	if settings.Callers.Proof == config.ProofNone {
-		fmt.Fprintln(c.stderr, "certbearer: warning: callers: unauthenticated: the network policy alone keeps others from asking as the gateway does, and not every network enforces one")
-	}
 	if r.OutputDir != "" {
 		if err := os.MkdirAll(r.OutputDir, 0o755); err != nil {
 			return fmt.Errorf("--output-dir: %w", err)
@@ -140,6 +137,9 @@ func (r *clusterReader) forGateway(patched bool) envoygateway.Service {
 	}
 	if c.Envoy.PublicListen != "" {
 		r.fail("envoy.publicListen", "is for render envoy; here add a Gateway listener of your own")
+	}
+	if c.Callers.Proof == config.ProofNone {
+		r.fail("callers", "write {certificate, key, trustedCA, sans}: the gateway can prove itself, and a network policy is not enforced everywhere")
 	}
 	if c.Callers.Proof == config.ProofMTLS && c.Envoy.Caller.ServerName == "" {
 		r.fail("envoy.caller.serverName", "required: the DNS name in certbearer's own certificate")
