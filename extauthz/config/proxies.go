@@ -207,7 +207,7 @@ func parseNetwork(text string) (string, error) {
 	case err != nil:
 		return "", errors.New(want + ", got " + quote(text))
 	case network.Addr().Is4In6():
-		return "", errors.New("write the IPv4 address itself, without ::ffff:")
+		return "", errors.New("write the IPv4 address itself, without ::ffff: before it")
 	case network != network.Masked():
 		return "", errors.New(quote(text) + " has bits beyond its length; write " + network.Masked().String())
 	case network.Bits() < leastBits:

@@ -99,7 +99,7 @@ func TestProxiesAreRefused(t *testing.T) {
 			`4: proxies[0].addresses[0]: "10.0.1.7/24" has bits beyond its length; write 10.0.1.0/24`},
 		"an IPv4 address as IPv6": {
 			atProxies(plainTCP, "proxies: [{name: a, addresses: [\"::ffff:10.0.0.1\"], format: xfcc}]"),
-			"4: proxies[0].addresses[0]: write the IPv4 address itself, without ::ffff:"},
+			"4: proxies[0].addresses[0]: write the IPv4 address itself, without ::ffff: before it"},
 		"an address with a zone": {
 			atProxies(plainTCP, "proxies: [{name: a, addresses: [\"fe80::1%eth0\"], format: xfcc}]"),
 			`4: proxies[0].addresses[0]: want an IP address or a network such as 10.0.1.0/24, got "fe80::1%eth0"`},

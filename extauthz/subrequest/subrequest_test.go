@@ -18,11 +18,11 @@ import (
 
 // seen is what reached the decision.
 type seen struct {
-	called                     bool
-	Method, Host, Path, Query  string
-	ID                         string
-	Reason, Field              string // of the error, "" without one
-	authorization, contentType []string
+	called                    bool
+	Method, Host, Path, Query string
+	ID                        string
+	Reason, Field             string // of the error, "" without one
+	authorization             []string
 }
 
 // ask sends a request, written as it is on the wire, and answers it with response.
