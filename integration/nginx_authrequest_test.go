@@ -110,6 +110,7 @@ func TestAuthRequestOfNginx(t *testing.T) {
 		"and an encoded slash":                                  {ask{as: no, path: "/public/..%2forders"}, 500, "path_ambiguous", nothing},
 		"and dots before a semicolon":                           {ask{as: no, path: "/public/..;/orders"}, 500, "path_ambiguous", nothing},
 		"and an empty segment":                                  {ask{as: no, path: "/public//orders"}, 500, "path_ambiguous", nothing},
+		"and what a service may read on behind a fragment":      {ask{as: no, path: "/public/a#/../../orders"}, 500, "request_malformed", nothing},
 		"a query is no path":                                    {ask{as: no, path: "/public/a?b=/../c"}, 200, allowedPublic, anonymous},
 		"a token in the query is refused":                       {ask{as: as, path: "/orders?access_token=x"}, 500, "token_in_query", nothing},
 		"what nginx asks is not for callers":                    {ask{as: as, path: "/_certbearer"}, 404, "", nothing},
@@ -248,6 +249,29 @@ func TestEndpointsBehindTheRenderedNginx(t *testing.T) {
 	got := p.post(t, posted{form: granting("lab"), as: presents(lab)})
 	if r := w.judged(t, got.id); r.Reason != "token_issued" || r.RequestID != got.id {
 		t.Errorf("the record is %+v", r)
+	}
+}
+
+// The answer to a check has the token. nginx chooses a location by where the dots of a
+// path lead, and one of certbearer's own must not take such a path to a check.
+func TestNoPathLeadsAClientToTheAnswerOfACheck(t *testing.T) {
+	lab := selfSigned(t, testca.Template{CommonName: "lab"})
+	// One route, so that no path is refused because it could be another's.
+	w := openBehindNginx(t, plan{settings: "audience: https://api.example\nroutes: [{name: default}]", clients: map[string]document{"lab": trusting(lab)}})
+	port := freePort(t)
+	for name, p := range map[string]*proxyServer{"the rendered file": w.rendered(t), "the seed's block": w.nginx(t, port, w.seedBlock(port))} {
+		for _, path := range []string{
+			"/authz/../oauth2/token", "/authz/%2e%2e/oauth2/token", "/authz/..%2Foauth2/token", "/authz/a/..%2f../oauth2/token",
+			"/./authz/../oauth2/token", "//authz/../oauth2/token", "/authz/../.well-known/jwks.json",
+		} {
+			got := p.ask(t, ask{as: presents(lab), path: path})
+			if token := got.header.Get("Authorization"); token != "" {
+				t.Errorf("%s: %s was answered with a token, status %d", name, path, got.status)
+			}
+			if r := w.records(t); len(r) > 0 && r[len(r)-1].Reason == allowed {
+				t.Errorf("%s: %s was a check that is allowed", name, path)
+			}
+		}
 	}
 }
 

@@ -20,8 +20,30 @@ func readPrefixed(r *http.Request) (wire.Request, error) {
 	if request.Host == "" {
 		return request, decision.Denyf(decision.RequestMalformed, "host", "is empty")
 	}
-	return request, request.SetTarget(strings.TrimPrefix(r.RequestURI, Path), "path")
+	if err := request.SetTarget(strings.TrimPrefix(r.RequestURI, Path), "path"); err != nil {
+		return request, err
+	}
+	if climbs(request.Path) {
+		return request, decision.Denyf(decision.PathAmbiguous, "path", "it has dots that lead out of %s: have the proxy normalise paths", Path)
+	}
+	return request, nil
 }
+
+// climbs reports dots by which a path could lead elsewhere than to a check. nginx
+// takes /authz/../oauth2/token for /oauth2/token, and passes it on as it came: a
+// client whom it leads to an endpoint of ours would be answered with a token that is
+// for an upstream alone.
+func climbs(path string) bool {
+	for segment := range strings.SplitSeq(asResolved.Replace(path), "/") {
+		if name, _, _ := strings.Cut(segment, ";"); name == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// asResolved decodes what takes part in the resolving of dots.
+var asResolved = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", `\`, "/")
 
 func allowPrefixed(w http.ResponseWriter, _ *http.Request, a wire.Allowance) {
 	setAll(w, a.Set)

@@ -62,12 +62,13 @@ func original(lines ...string) string {
 
 const (
 	theMethod = "X-Original-Method: POST"
-	theURI    = "X-Original-URI: /a/%2e%2e/b;c?d=e#f"
+	theURI    = "X-Original-URI: /a/%2e%2e/b;c?d=e"
 	theHost   = "X-Original-Host: api.example"
 )
 
 func TestWhatAProxyAsksAbout(t *testing.T) {
 	malformed := func(field string) seen { return seen{Reason: "request_malformed", Field: field} }
+	climbing := seen{Reason: "path_ambiguous", Field: "path"}
 	for name, test := range map[string]struct {
 		raw  string
 		want seen
@@ -79,30 +80,39 @@ func TestWhatAProxyAsksAbout(t *testing.T) {
 			seen{Method: "POST", Host: "api.example", Path: "/a/%2e%2e/b;c", Query: "d=e"}},
 		"nginx with another method is none": {
 			strings.Replace(original(theMethod, theURI, theHost), "GET", "CONNECT", 1), malformed("method")},
-		"no method":            {original(theURI, theHost), malformed("x-original-method")},
-		"no target":            {original(theMethod, theHost), malformed("x-original-uri")},
-		"no host":              {original(theMethod, theURI), malformed("x-original-host")},
-		"an empty host":        {original(theMethod, theURI, "X-Original-Host: "), malformed("x-original-host")},
-		"two methods":          {original(theMethod, theMethod, theURI, theHost), malformed("x-original-method")},
-		"two targets":          {original(theMethod, theURI, "X-Original-URI: /public", theHost), malformed("x-original-uri")},
-		"two hosts":            {original(theMethod, theURI, theHost, theHost), malformed("x-original-host")},
-		"a target of no path":  {original(theMethod, "X-Original-URI: https://other.example/", theHost), malformed("x-original-uri")},
-		"a method without end": {original("X-Original-Method: "+strings.Repeat("A", 33), theURI, theHost), malformed("x-original-method")},
-		"a host without end":   {original(theMethod, theURI, "X-Original-Host: "+strings.Repeat("a", 301)), malformed("x-original-host")},
-		"a target without end": {original(theMethod, "X-Original-URI: /"+strings.Repeat("a", wire.MaxPathBytes), theHost), malformed("x-original-uri")},
+		"no method":           {original(theURI, theHost), malformed("x-original-method")},
+		"no target":           {original(theMethod, theHost), malformed("x-original-uri")},
+		"no host":             {original(theMethod, theURI), malformed("x-original-host")},
+		"an empty host":       {original(theMethod, theURI, "X-Original-Host: "), malformed("x-original-host")},
+		"two methods":         {original(theMethod, theMethod, theURI, theHost), malformed("x-original-method")},
+		"two targets":         {original(theMethod, theURI, "X-Original-URI: /public", theHost), malformed("x-original-uri")},
+		"two hosts":           {original(theMethod, theURI, theHost, theHost), malformed("x-original-host")},
+		"a target of no path": {original(theMethod, "X-Original-URI: https://other.example/", theHost), malformed("x-original-uri")},
+		"a target with a fragment, which nginx passes on": {original(theMethod, "X-Original-URI: /public#/../orders", theHost), malformed("x-original-uri")},
+		"a method without end":                            {original("X-Original-Method: "+strings.Repeat("A", 33), theURI, theHost), malformed("x-original-method")},
+		"a host without end":                              {original(theMethod, theURI, "X-Original-Host: "+strings.Repeat("a", 301)), malformed("x-original-host")},
+		"a target without end":                            {original(theMethod, "X-Original-URI: /"+strings.Repeat("a", wire.MaxPathBytes), theHost), malformed("x-original-uri")},
 
 		"Envoy puts the client's own request below the path": {
-			"PUT /authz/a/%2e%2e/b;c?d=e HTTP/1.1\r\nHost: api.example\r\n\r\n", seen{Method: "PUT", Host: "api.example", Path: "/a/%2e%2e/b;c", Query: "d=e"}},
+			"PUT /authz/a/%41/b;c?d=e HTTP/1.1\r\nHost: api.example\r\n\r\n", seen{Method: "PUT", Host: "api.example", Path: "/a/%41/b;c", Query: "d=e"}},
 		"its headers of nginx's say nothing there": {
 			"GET /authz/private HTTP/1.1\r\nHost: api.example\r\nX-Original-URI: /public\r\nX-Original-Method: HEAD\r\nX-Original-Host: other.example\r\n\r\n",
 			seen{Method: "GET", Host: "api.example", Path: "/private"}},
 		"the root": {"GET /authz/ HTTP/1.1\r\nHost: api.example\r\n\r\n", seen{Method: "GET", Host: "api.example", Path: "/"}},
-		"a path that climbs out of the prefix stays as it is": {
-			"GET /authz/../oauth2/token HTTP/1.1\r\nHost: api.example\r\n\r\n", seen{Method: "GET", Host: "api.example", Path: "/../oauth2/token"}},
+		"dots stay as they are where they lead nowhere": {
+			"GET /authz/a/./..b/...;..?../c HTTP/1.1\r\nHost: api.example\r\n\r\n", seen{Method: "GET", Host: "api.example", Path: "/a/./..b/...;..", Query: "../c"}},
+		"a path that climbs out of the prefix is none": {"GET /authz/../oauth2/token HTTP/1.1\r\nHost: a\r\n\r\n", climbing},
+		"nor is one that climbs out further on":        {"GET /authz/a/b/../../../oauth2/token HTTP/1.1\r\nHost: a\r\n\r\n", climbing},
+		"nor with encoded dots":                        {"GET /authz/%2e%2E/oauth2/token HTTP/1.1\r\nHost: a\r\n\r\n", climbing},
+		"nor with an encoded slash":                    {"GET /authz/.%2e%2Foauth2/token HTTP/1.1\r\nHost: a\r\n\r\n", climbing},
+		"nor with backslashes":                         {"GET /authz/..\\oauth2%5ctoken HTTP/1.1\r\nHost: a\r\n\r\n", climbing},
+		"nor with a semicolon behind the dots":         {"GET /authz/..;a/oauth2/token HTTP/1.1\r\nHost: a\r\n\r\n", climbing},
+		"nor at the end":                               {"GET /authz/.. HTTP/1.1\r\nHost: a\r\n\r\n", climbing},
 		"a path that repeats the prefix": {
 			"GET /authz/authz HTTP/1.1\r\nHost: api.example\r\n\r\n", seen{Method: "GET", Host: "api.example", Path: "/authz"}},
-		"a request without a host": {"GET /authz/a HTTP/1.0\r\n\r\n", malformed("host")},
-		"a path without end":       {"GET /authz/" + strings.Repeat("a", wire.MaxPathBytes) + " HTTP/1.1\r\nHost: a\r\n\r\n", malformed("path")},
+		"a fragment, which Envoy does not pass on": {"GET /authz/a#/../b HTTP/1.1\r\nHost: a\r\n\r\n", malformed("path")},
+		"a request without a host":                 {"GET /authz/a HTTP/1.0\r\n\r\n", malformed("host")},
+		"a path without end":                       {"GET /authz/" + strings.Repeat("a", wire.MaxPathBytes) + " HTTP/1.1\r\nHost: a\r\n\r\n", malformed("path")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, answer := ask(t, test.raw, wire.Allow(wire.Allowance{}))
