@@ -54,15 +54,20 @@ func (s *Server) forEndpoint(request *wire.Request, route *Route) bool {
 
 // routeOf returns the route of a request, nil where there is none. A check that was
 // refused before the routes were looked at, as under overload, has one too: to tell
-// costs a few comparisons.
+// costs a few comparisons. One of which too little could be read has none, not even the
+// one that the proxy names, by a path that has to have one reading, unless it leads to
+// an endpoint of ours.
 func (s *Server) routeOf(request *wire.Request, v *verdict) *Route {
 	switch {
 	case v.route != nil:
 		return v.route
-	case v.reason == decision.RequestMalformed:
-		name, _, _ := routeExtension(request.ContextExtensions) // there is no path to choose by
-		return s.config.Routes.byName[name]
-	case v.reason == decision.Overloaded:
+	case v.reason == decision.RequestMalformed && (request.Method == "" || request.Path == ""):
+		name, _, _ := routeExtension(request.ContextExtensions)
+		if route := s.config.Routes.byName[name]; route != nil && route.Access == AccessEndpoint {
+			return route
+		}
+		return nil
+	case v.reason == decision.Overloaded, v.reason == decision.RequestMalformed:
 		route, _ := s.config.Routes.Select(request, nil)
 		return route
 	}

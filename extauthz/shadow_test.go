@@ -186,6 +186,17 @@ func TestWhatIsInShadowPassesAsItCame(t *testing.T) {
 			global: true, routes: []extauthz.Route{shadowed(api)}, request: func() *authv3.CheckRequest { return &authv3.CheckRequest{} }, want: "passes as it came: deny request_malformed"},
 		"a check of no request, with one enforced": {
 			global: true, routes: []extauthz.Route{at("claims", "/Claim"), shadowed(at("rest", "/"))}, request: func() *authv3.CheckRequest { return &authv3.CheckRequest{} }, want: "refused: deny request_malformed"},
+		"a path with a fragment, where the proxy names the route in shadow": {
+			global: true, routes: []extauthz.Route{at("claims", "/Claim"), shadowed(at("rest", "/"))},
+			request: asking(nil, func(r *authv3.CheckRequest) { path("/x#/../Claim")(r); naming("certbearer.route", "rest")(r) }), want: "refused: deny request_malformed"},
+		"a path of two readings in a request that is too long": {
+			global: true, routes: []extauthz.Route{at("claims", "/Claim"), shadowed(at("rest", "/"))}, request: asking(nil, func(r *authv3.CheckRequest) {
+				path("/x/..;/Claim?" + strings.Repeat("x", 33<<10))(r)
+				naming("certbearer.route", "rest")(r)
+			}), want: "refused: deny request_malformed"},
+		"a path of which nothing is read, before a route without a path": {
+			global: true, routes: []extauthz.Route{at("claims", "/Claim"), shadowed(api)},
+			request: asking(nil, path("/Claim/"+strings.Repeat("x", 33<<10))), want: "refused: deny request_malformed"},
 		"a path that is too long, on a route in shadow": {
 			routes: []extauthz.Route{shadowed(at("claims", "/Claim")), api}, request: asking(lab, func(r *authv3.CheckRequest) {
 				path("/Claim?" + strings.Repeat("x", 33<<10))(r)

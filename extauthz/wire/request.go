@@ -56,13 +56,22 @@ func FromCheck(in *authv3.CheckRequest) (Request, error) {
 }
 
 // SetTarget sets Path and RawQuery of the target that the caller sent, such as
-// "/orders?page=2". The error is RequestMalformed, with field as its place.
+// "/orders?page=2". The error is RequestMalformed, with field as its place; where it is
+// the query that is too long, Path is set all the same. A target has no fragment (RFC
+// 9112 section 3.2): what one service cuts off, nginx passes on and another reads as
+// path.
 func (r *Request) SetTarget(target, field string) error {
-	target, _, _ = strings.Cut(target, "#")
+	if strings.Contains(target, "#") {
+		return decision.Denyf(decision.RequestMalformed, field, "has a fragment")
+	}
+	path, query, _ := strings.Cut(target, "?")
+	if len(path) <= MaxPathBytes {
+		r.Path = path
+	}
 	if len(target) > MaxPathBytes {
 		return decision.Denyf(decision.RequestMalformed, field, "has more than %d bytes", MaxPathBytes)
 	}
-	r.Path, r.RawQuery, _ = strings.Cut(target, "?")
+	r.RawQuery = query
 	if r.Path == "" {
 		return decision.Denyf(decision.RequestMalformed, field, "is empty")
 	}
