@@ -69,11 +69,11 @@ func (w *world) nginx(t *testing.T, port, conf string) *proxyServer {
 	if err := os.WriteFile(path, fmt.Appendf(nil, aroundNginx, conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if printed, err := exec.Command(binary, "-p", folder, "-c", path, "-t").CombinedOutput(); err != nil {
+	if printed, err := exec.Command(binary, "-p", folder, "-e", "stderr", "-c", path, "-t").CombinedOutput(); err != nil {
 		t.Fatalf("nginx -t: %v\n%s\n%s", err, printed, conf)
 	}
 	var printed bytes.Buffer
-	command := exec.Command(binary, "-p", folder, "-c", path)
+	command := exec.Command(binary, "-p", folder, "-e", "stderr", "-c", path)
 	command.Stderr, command.SysProcAttr = &printed, endWithParent()
 	ended := make(chan struct{})
 	started := make(chan error, 1)
