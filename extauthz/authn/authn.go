@@ -22,8 +22,8 @@ type Identity struct {
 	Client   *policies.Client
 	Evidence peercert.Evidence
 	Accepted policies.Accepted
-	// Chain is the evidence as it was judged, nil where nobody judged it. It knows
-	// the signatures that were checked.
+	// Chain is the evidence as it was refused, nil where it was accepted or nobody
+	// judged it. It knows the signatures that were checked.
 	Chain *truststore.Chain
 }
 
@@ -95,13 +95,23 @@ func (a *Authenticator) Authenticate(ctx context.Context, st *state.State, prese
 			return id, err
 		}
 	}
-	id.Chain = ChainOf(id.Evidence)
-	if id.Client, err = st.Clients.Resolve(id.Chain, claim.Hint, t); err != nil {
-		return id, err
+	chain := ChainOf(id.Evidence)
+	if id.Client, err = st.Clients.Resolve(chain, claim.Hint, t); err != nil {
+		return id.refused(chain), err
 	}
 	if err := ctx.Err(); err != nil {
-		return id, decision.Deny(decision.DeadlineExceeded, "", err)
+		return id.refused(chain), decision.Deny(decision.DeadlineExceeded, "", err)
 	}
-	id.Accepted, err = id.Client.Judge(st.Clients, id.Chain, at, t)
-	return id, err
+	if id.Accepted, err = id.Client.Judge(st.Clients, chain, at, t); err != nil {
+		return id.refused(chain), err
+	}
+	return id, nil
+}
+
+// refused keeps a copy of the chain: one of an accepted certificate needs no memory of
+// the heap.
+func (id Identity) refused(chain *truststore.Chain) Identity {
+	kept := *chain
+	id.Chain = &kept
+	return id
 }

@@ -40,7 +40,7 @@ func TestEachExchangeLeavesOneRecord(t *testing.T) {
 		merged(common, known, map[string]any{"decision": "allow", "reason": "revocation_accepted", "route": "revocation_endpoint", "path": "/oauth2/revoke", "token_id": id, "token_cached": false}),
 		merged(common, map[string]any{"decision": "deny", "reason": "certificate_missing", "route": "token_endpoint", "path": "/oauth2/token", "field": "certbearer-statement", "detail": "absent"}),
 		merged(common, known, map[string]any{"decision": "deny", "reason": "scope_not_allowed", "route": "token_endpoint", "path": "/oauth2/token", "field": "scope", "detail": "value 1 of those asked for is not the client's",
-			"certificate": string(leaf.PEM()), "candidates": []any{map[string]any{"client": "lab-partner", "why": "the request or its route names it"}}}),
+			"certificate": string(leaf.PEM())}),
 	}
 	got := s.records(t)
 	for _, record := range got {
