@@ -3,6 +3,8 @@ package manifests_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -74,32 +76,43 @@ func TestIstioctlAnalyzeHasNoComplaintAboutAnyFolder(t *testing.T) {
 	}
 }
 
-// meshConfig renders an installation with mesh.yaml and returns the file of its
-// mesh configuration.
+// meshConfig returns the file of the mesh configuration of an installation with
+// mesh.yaml.
 func meshConfig(t *testing.T, file string) string {
+	t.Helper()
+	text := configMaps(t, file)["istio"]["mesh"]
+	if !strings.Contains(text, "envoyExtAuthz") {
+		t.Fatalf("no extension provider in\n%s", text)
+	}
+	path := filepath.Join(t.TempDir(), "mesh.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// configMaps renders an installation with mesh.yaml and returns the data of its
+// ConfigMaps by name.
+func configMaps(t *testing.T, file string) map[string]map[string]string {
 	t.Helper()
 	output, err := run(t, tool(t, "istioctl"), "manifest", "generate", "-f", file)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
+	all := map[string]map[string]string{}
 	for decoder := yaml.NewDecoder(strings.NewReader(output)); ; {
 		var object struct {
 			Kind     string
 			Metadata struct{ Name string }
 			Data     map[string]string
 		}
-		if err := decoder.Decode(&object); err != nil {
-			t.Fatalf("no ConfigMap with the mesh's configuration: %v", err)
+		if err := decoder.Decode(&object); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
 		}
-		if object.Kind == "ConfigMap" && object.Metadata.Name == "istio" {
-			if !strings.Contains(object.Data["mesh"], "envoyExtAuthz") {
-				t.Fatalf("no extension provider in\n%s", object.Data["mesh"])
-			}
-			path := filepath.Join(t.TempDir(), "mesh.yaml")
-			if err := os.WriteFile(path, []byte(object.Data["mesh"]), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			return path
+		if object.Kind == "ConfigMap" {
+			all[object.Metadata.Name] = object.Data
 		}
 	}
 }
