@@ -16,7 +16,10 @@ import (
 )
 
 // rendered starts nginx with what `render nginx` writes, at a port of its own.
-func (w *world) rendered(t *testing.T) *proxyServer {
+func (w *world) rendered(t *testing.T) *proxyServer { return w.renderedBehind(t, "") }
+
+// renderedBehind is rendered in an http block that says more.
+func (w *world) renderedBehind(t *testing.T, more string) *proxyServer {
 	t.Helper()
 	port := freePort(t)
 	editSettings(t, w.config, settings{"nginx": map[string]any{"listen": "127.0.0.1:" + port}})
@@ -25,7 +28,7 @@ func (w *world) rendered(t *testing.T) *proxyServer {
 	if _, err := os.Stat(filepath.Join(folder, "certbearer.conf")); err != nil {
 		t.Fatal(err)
 	}
-	return w.nginx(t, port, "include "+filepath.Join(folder, "*.conf")+";")
+	return w.nginx(t, port, more+" include "+filepath.Join(folder, "*.conf")+";")
 }
 
 // ask sends a request whose path stands in it as it is, and returns what the
@@ -249,6 +252,37 @@ func TestEndpointsBehindTheRenderedNginx(t *testing.T) {
 	got := p.post(t, posted{form: granting("lab"), as: presents(lab)})
 	if r := w.judged(t, got.id); r.Reason != "token_issued" || r.RequestID != got.id {
 		t.Errorf("the record is %+v", r)
+	}
+}
+
+// The rendered file stands in an http block of others, whose directives its server
+// inherits.
+func TestWhatTheHTTPBlockSaysOpensNothing(t *testing.T) {
+	lab, stranger := selfSigned(t, testca.Template{CommonName: "lab"}), selfSigned(t, testca.Template{CommonName: "lab"})
+	w := openBehindNginx(t, plan{settings: behindNginx, clients: map[string]document{"lab": trusting(lab)}})
+	keys := keysOf(t, w.rendered(t).site)
+	for sentence, more := range map[string]string{
+		"an address that is allowed is not enough": "satisfy any; allow all;",
+		"no answer is kept": "proxy_cache_path " + filepath.Join(w.folder, "cache") + " keys_zone=answers:1m; proxy_cache answers; proxy_cache_valid any 1h;" +
+			"proxy_cache_methods GET POST; proxy_ignore_headers Cache-Control Expires Vary Set-Cookie;",
+		"a refusal stays one":          "proxy_intercept_errors on; recursive_error_pages on; error_page 401 403 500 =200 /public;",
+		"a caller's headers are not":   "proxy_set_header X-Mtls-Cert forged; proxy_set_header X-Original-URI /public;",
+		"nor is what is not passed on": "proxy_pass_request_headers off; proxy_request_buffering off;",
+		"nor are odd names":            "underscores_in_headers on; ignore_invalid_headers off; merge_slashes off;",
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			p := w.renderedBehind(t, more)
+			for _, method := range []string{"GET", "POST"} {
+				got := p.ask(t, ask{as: presents(lab), path: "/orders", method: method})
+				checkArrived(t, keys, got.received, withToken)
+				for _, as := range []*tls.Certificate{nil, presents(stranger)} {
+					got := p.ask(t, ask{as: as, path: "/orders", method: method, header: http.Header{"x_mtls_cert": {escaped(lab)}}})
+					if got.status != http.StatusUnauthorized || len(got.received) > 0 {
+						t.Errorf("%s: status %d, the upstream received %d", method, got.status, len(got.received))
+					}
+				}
+			}
+		})
 	}
 }
 
