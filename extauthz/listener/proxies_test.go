@@ -133,6 +133,12 @@ func (a authority) pairOf(t *testing.T, template *x509.Certificate) *tls.Certifi
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
+// withoutKey is a certificate in the hands of somebody who has another key.
+func withoutKey(t *testing.T, pair *tls.Certificate) *tls.Certificate {
+	t.Helper()
+	return &tls.Certificate{Certificate: pair.Certificate, PrivateKey: newKey(t)}
+}
+
 func TestAConnectionIsOfTheOneProxyThatItMatches(t *testing.T) {
 	const edge, mesh = "spiffe://example.org/edge", "dns:mesh.example.org"
 	anywhere, near := byAddress("far", elsewhere), byAddress("near", elsewhere, loopback)
@@ -150,6 +156,9 @@ func TestAConnectionIsOfTheOneProxyThatItMatches(t *testing.T) {
 		return p.callers.pairOf(t, &x509.Certificate{
 			NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"mesh.example.org"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		})
+	}
+	stolen := func(p proxied) *tls.Certificate {
+		return withoutKey(t, p.callers.pair(t, names{dns: []string{"mesh.example.org"}}))
 	}
 	for name, test := range map[string]struct {
 		proxies []listener.Proxy
@@ -169,6 +178,8 @@ func TestAConnectionIsOfTheOneProxyThatItMatches(t *testing.T) {
 		"a certificate that has ended":                    {[]listener.Proxy{byName("a", edge)}, expired, false, "", "certificate has expired"},
 		"a certificate for servers":                       {[]listener.Proxy{byName("b", mesh)}, server, false, "", "incompatible key usage"},
 		"a certificate of its own making":                 {[]listener.Proxy{byName("a", edge)}, selfSigned, false, "", "unknown authority"},
+		"a proxy's certificate without its key":           {[]listener.Proxy{byName("b", mesh)}, stolen, false, "", ""},
+		"the same from a good address":                    {[]listener.Proxy{byName("b", "dns:else.example.org"), near}, stolen, false, "", ""},
 		"a wrong certificate from a good address":         {[]listener.Proxy{byName("a", edge), near}, stranger, false, "", "unknown authority"},
 		"the names of two":                                {[]listener.Proxy{byName("a", edge), byName("b", mesh)}, named(names{uris: []string{edge}, dns: []string{"mesh.example.org"}}), false, "", "a's and b's: one has to be enough"},
 		"a name and an address of two":                    {[]listener.Proxy{byName("a", edge), near}, named(names{uris: []string{edge}}), false, "", "a's and near's: one has to be enough"},
@@ -249,6 +260,7 @@ func TestTLS12KnowsTheSameProxies(t *testing.T) {
 	for name, config := range map[string]*tls.Config{
 		"without a certificate": q.config(),
 		"with a stranger's":     q.config(newAuthority(t).pair(t, names{dns: []string{"a.example"}})),
+		"without its key":       q.config(withoutKey(t, q.callers.pair(t, names{dns: []string{"a.example"}}))),
 		"with another name":     q.config(q.callers.pair(t, names{dns: []string{"b.example"}})),
 	} {
 		if got, _, err := q.get(t, old(config), ""); err == nil {
