@@ -98,6 +98,27 @@ proxies: [{name: alb, addresses: [192.0.2.0/24], format: alb}]
 	}
 }
 
+// A load balancer passes on what its clients ask: the answer to a check would be theirs.
+func TestALoadBalancerThatWritesRFC9440AsksNothing(t *testing.T) {
+	lab := selfSigned(t, testca.Template{CommonName: "lab"})
+	w := prepare(t, plan{clients: map[string]document{"lab": trusting(lab)}})
+	editSettings(t, w.config, parseSettings(t, `
+listen: {proxies: {address: "127.0.0.1:0"}}
+proxies: [{name: glb, addresses: [127.0.0.1], format: rfc9440}]
+`))
+	w.start()
+	balancer, header := site{base: "http://" + w.proxiesAddress(t)}, http.Header{"Client-Cert": {":" + standardBase64(lab) + ":"}}
+	if got := balancer.post(t, posted{form: granting("lab"), header: header}); got.status != http.StatusOK {
+		t.Fatalf("the token endpoint: status %d with %s", got.status, got.body)
+	}
+	header["X-Original-Method"], header["X-Original-Host"], header["X-Original-Uri"] = []string{"GET"}, []string{"api.example"}, []string{"/"}
+	for _, path := range []string{"/authz", "/authz/", "/authz/orders"} {
+		if got := balancer.get(t, path, header); got.status != http.StatusNotFound || got.header.Get("Authorization") != "" {
+			t.Errorf("%s: status %d", path, got.status)
+		}
+	}
+}
+
 // A renewed file is taken up; one that cannot be used shows, by its key.
 func TestTheFilesOfListenProxiesAreReadAgain(t *testing.T) {
 	lab := selfSigned(t, testca.Template{CommonName: "lab"})

@@ -70,7 +70,7 @@ func (g *gateway) proxyHandler(checks *extauthz.Server, proxy config.Proxy) (htt
 		return nil, err
 	}
 	published["/livez"], published["/readyz"] = http.HandlerFunc(livez), http.HandlerFunc(g.readyz)
-	if !asks(proxy.Format) {
+	if !asks(proxy) {
 		return withRequestID(newID, published), nil
 	}
 	asked, err := subrequest.Handler(subrequest.Config{
@@ -91,11 +91,18 @@ func (g *gateway) proxyHandler(checks *extauthz.Server, proxy config.Proxy) (htt
 	})), nil
 }
 
-// asks reports a proxy that can ask about requests. A load balancer of AWS cannot: it
-// would lead its clients' own questions here, and give them tokens that are for
+// asks reports a proxy that can ask about requests. A load balancer of a cloud cannot:
+// it would lead its clients' own questions here, and give them tokens that are for
 // services. Nor does it set x-request-id, so that a client's would be taken for its.
-func asks(format config.Format) bool {
-	return format != config.FormatALB && format != config.FormatALBLeaf
+// One that writes RFC 9440 is known by its address, which is all that it has.
+func asks(proxy config.Proxy) bool {
+	switch proxy.Format {
+	case config.FormatALB, config.FormatALBLeaf:
+		return false
+	case config.FormatRFC9440:
+		return len(proxy.Addresses) == 0
+	}
+	return true
 }
 
 // evidenceOf says where and how a proxy writes the client's certificate.
