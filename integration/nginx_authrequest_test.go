@@ -3,6 +3,7 @@ package integration_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -252,6 +253,23 @@ func TestEndpointsBehindTheRenderedNginx(t *testing.T) {
 	got := p.post(t, posted{form: granting("lab"), as: presents(lab)})
 	if r := w.judged(t, got.id); r.Reason != "token_issued" || r.RequestID != got.id {
 		t.Errorf("the record is %+v", r)
+	}
+}
+
+// nginx refuses an answer whose headers have more than a page of memory, unless told
+// otherwise; this one has a token and the largest certificate that is handed on.
+func TestALargeCertificateIsHandedOnThroughNginx(t *testing.T) {
+	large := testca.Template{CommonName: "lab"}
+	for i := range 110 {
+		large.DNSNames = append(large.DNSNames, fmt.Sprintf("%03d.%s.example", i, strings.Repeat("a", 60)))
+	}
+	lab := selfSigned(t, large)
+	w := openBehindNginx(t, plan{settings: behindNginx, clients: map[string]document{"lab": trusting(lab)}})
+	p := w.rendered(t)
+	got := p.ask(t, ask{as: presents(lab), path: "/told"})
+	want := ":" + standardBase64(lab) + ":"
+	if got.status != http.StatusOK || len(got.received) != 1 || got.received[0].Header.Get("Client-Cert") != want {
+		t.Errorf("%d bytes: status %d, the upstream received %d", len(want), got.status, len(got.received))
 	}
 }
 
