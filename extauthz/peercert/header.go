@@ -45,19 +45,28 @@ func (r *Reader) fromHeader(p Presented) (Evidence, error) {
 	if err := printable(chain, chainHeader(r.header)); err != nil {
 		return Evidence{}, err
 	}
+	evidence, err := r.decode(values[0], chain)
+	if err != nil {
+		return Evidence{}, r.format.suggest(values[0], err)
+	}
+	return evidence, nil
+}
+
+// decode reads the value as the format has it. chain is that of [FormatRFC9440].
+func (r *Reader) decode(value string, chain []string) (Evidence, error) {
 	switch r.format {
 	case FormatALB:
-		return fromPEM(values[0], MaxCertificates, r.header)
+		return fromPEM(value, MaxCertificates, r.header)
 	case FormatALBLeaf, FormatNginx:
-		return fromPEM(values[0], 1, r.header)
+		return fromPEM(value, 1, r.header)
 	case FormatRFC9440:
-		return fromStructured(values[0], chain, r.header)
+		return fromStructured(value, chain, r.header)
 	case FormatApache:
-		return fromFolded(values[0], r.header)
+		return fromFolded(value, r.header)
 	case FormatHAProxy:
-		return fromBase64(values, r.header)
+		return fromBase64([]string{value}, r.header)
 	case FormatTraefik:
-		return fromCommas(values[0], r.header)
+		return fromCommas(value, r.header)
 	}
 	return Evidence{}, decision.Denyf(decision.InternalError, r.header, "no format is configured")
 }

@@ -99,6 +99,34 @@ func TestAClientWithoutACertificateIsOne(t *testing.T) {
 	wantRefusal(t, readerOf(t, peercert.FormatRFC9440), chainOnly.presented(), refusal{decision.CertificateMissing, rfc})
 }
 
+func TestARefusalSaysWhatAnotherProxysHeaderLooksLike(t *testing.T) {
+	p := newPKI(t, testca.Template{})
+	like := map[peercert.Format]string{
+		peercert.FormatALB: "nginx or alb or alb-leaf", peercert.FormatALBLeaf: "nginx or alb or alb-leaf", peercert.FormatNginx: "nginx or alb or alb-leaf",
+		peercert.FormatRFC9440: "rfc9440", peercert.FormatApache: "apache", peercert.FormatHAProxy: "haproxy or traefik", peercert.FormatTraefik: "traefik",
+	}
+	for _, f := range peercert.Formats() {
+		for _, sent := range peercert.Formats() {
+			value := sentBy(sent, p.leaf, p.near)[headerOf(sent)][0]
+			_, err := readerOf(t, f).Read(headers{headerOf(f): {value}}.presented(), nil)
+			if decision.ReasonOf(err) != decision.CertificateMalformed {
+				continue // the two are read alike
+			}
+			want := "; the format is " + string(f) + ", and the value begins like " + like[sent]
+			if said := strings.HasSuffix(err.Error(), want); said == strings.Contains(like[sent], string(f)) {
+				t.Errorf("%s that is read as %s: %v", sent, f, err)
+			}
+		}
+		_, err := readerOf(t, f).Read(headers{headerOf(f): {p.full().String()}}.presented(), nil)
+		if !strings.HasSuffix(err.Error(), "begins like xfcc") {
+			t.Errorf("x-forwarded-client-cert that is read as %s: %v", f, err)
+		}
+		if _, err := readerOf(t, f).Read(headers{headerOf(f): {"none of them"}}.presented(), nil); strings.Contains(err.Error(), "begins like") {
+			t.Errorf("no certificate that is read as %s: %v", f, err)
+		}
+	}
+}
+
 func TestAHeaderIsReadOnce(t *testing.T) {
 	p := newPKI(t, testca.Template{})
 	for _, f := range peercert.Formats() {

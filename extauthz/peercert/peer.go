@@ -11,10 +11,10 @@ import (
 // fromPeer takes the leaf from source.certificate. The header may add
 // intermediates, if it speaks of that leaf, and nothing else.
 func (r *Reader) fromPeer(p Presented, t *decision.Trace) (Evidence, error) {
-	if len(p.PeerCertificate) == 0 {
-		return Evidence{}, decision.Denyf(decision.CertificateMissing, peerField, "absent")
-	}
 	values := p.header(xfccHeader)
+	if len(p.PeerCertificate) == 0 {
+		return Evidence{}, noPeer(values)
+	}
 	if err := withinSize(p.PeerCertificate, xfccHeader, values); err != nil {
 		return Evidence{}, err
 	}
@@ -39,6 +39,15 @@ func (r *Reader) fromPeer(p Presented, t *decision.Trace) (Evidence, error) {
 	}
 	evidence.Intermediates, err = e.intermediates(leaf, &certificates)
 	return evidence, err
+}
+
+// noPeer is the denial without source.certificate. A header beside it tells an
+// Envoy that was not told to send the certificate from a caller that has none.
+func noPeer(values []string) error {
+	if len(values) > 0 {
+		return decision.Denyf(decision.CertificateMissing, peerField, "absent beside %s: is include_peer_certificate set?", xfccHeader)
+	}
+	return decision.Denyf(decision.CertificateMissing, peerField, "absent")
 }
 
 // peer parses source.certificate.

@@ -149,6 +149,12 @@ func TestTheTraceTellsWhatWasRead(t *testing.T) {
 				{Step: decision.StepEvidence, Outcome: decision.Failed, Detail: "certificate_missing: source.certificate: absent"},
 			},
 		},
+		"an Envoy that does not send the certificate": {
+			from: peercert.Peer, in: presented("", p.full().String()),
+			want: []decision.Entry{
+				{Step: decision.StepEvidence, Outcome: decision.Failed, Detail: "certificate_missing: source.certificate: absent beside x-forwarded-client-cert: is include_peer_certificate set?"},
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var trace decision.Trace
