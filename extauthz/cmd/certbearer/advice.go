@@ -68,9 +68,9 @@ func advice(reason decision.Reason) string {
 		return "Have the caller ask for a scope of the route when it gets its token, and check that the client's scope has it."
 
 	case decision.CertificateMissing:
-		return "Have the caller present its client certificate, and check that the proxy asks for one and forwards it from where certificate.from says."
+		return "Have the caller present its client certificate, and check that the proxy asks for one and sends it where certificate.from, or the proxy's entry of proxies, says."
 	case decision.CertificateMalformed:
-		return "Have the certificate issued anew: it, or one beside it, breaks X.509 or the proxy's encoding of it."
+		return "Check that the proxy writes its header in the configured format, if all its callers are refused; otherwise have the certificate issued anew: it, or one beside it, breaks X.509 or PEM."
 	case decision.EvidenceTooLarge:
 		return "Have the caller present fewer or smaller certificates: at most 64 KiB are read."
 	case decision.EvidenceTooManyCertificates:

@@ -193,15 +193,35 @@ func (r *replay) print(w io.Writer) error {
 	if err := printLabelled(w, lines); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprint(w, "\nDecided again, as of then, by what is configured now:\n\n"); err != nil {
+	if err := r.printSteps(w); err != nil {
 		return err
 	}
-	if err := r.now.printSteps(w); err != nil {
-		return err
-	}
-	summary := []labelled{{"decision", r.now.verdict()}, {"because", r.now.Detail}, {"route", r.now.Route}, {"client", r.now.Client}, {"compared", r.comparison()}}
+	summary := append(r.verdict(), labelled{"route", r.now.Route}, labelled{"client", r.now.Client}, labelled{"compared", r.comparison()})
 	for _, fact := range r.facts {
 		summary = append(summary, labelled{"fact", fact})
 	}
 	return printLabelled(w, append(summary, labelled{"what to do", r.advice()}))
+}
+
+// printSteps prints those of now, and an empty line before what comes of them.
+func (r *replay) printSteps(w io.Writer) error {
+	if r.unread() {
+		_, err := fmt.Fprintln(w)
+		return err
+	}
+	if _, err := fmt.Fprint(w, "\nDecided again, as of then, by what is configured now:\n\n"); err != nil {
+		return err
+	}
+	return r.now.printSteps(w)
+}
+
+// verdict is the answer, as the exit code has it.
+func (r *replay) verdict() []labelled {
+	switch {
+	case !r.again && !r.record.Reason.Allows() && (r.now.Allowed || r.unread()):
+		return []labelled{{"decision", "refused: " + r.record.Reason.String() + ", as recorded"}}
+	case r.unread():
+		return []labelled{{"decision", r.now.verdict()}}
+	}
+	return []labelled{{"decision", r.now.verdict()}, {"because", r.now.Detail}}
 }

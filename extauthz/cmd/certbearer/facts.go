@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/certbearer/certbearer/extauthz/audit"
 	"github.com/certbearer/certbearer/extauthz/authn"
+	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/extauthz/peercert"
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/decision"
@@ -20,7 +23,10 @@ const maxFacts = 5
 // facts are what an operator would look up next about a refusal: what is missing, which
 // client comes near and by what it is missed.
 func (p *replayer) facts(r *replay) ([]string, error) {
-	if len(r.record.Chain) == 0 || r.now.Allowed {
+	switch {
+	case len(r.record.Chain) == 0:
+		return p.whence(r.record), nil
+	case r.now.Allowed:
 		return nil, nil
 	}
 	leaf := r.record.Chain[0]
@@ -40,6 +46,43 @@ func (p *replayer) facts(r *replay) ([]string, error) {
 		facts = append(facts, "the certificate has "+subjectsOf(leaf))
 	}
 	return facts, err
+}
+
+// whence says where the certificate is looked for that was not found there, or could
+// not be read: what a proxy sends has to be what is configured.
+func (p *replayer) whence(record audit.Recorded) []string {
+	if !aboutEvidence(record.Reason) {
+		return nil
+	}
+	if record.Proxy != "" {
+		at := slices.IndexFunc(p.settings.Proxies, func(one config.Proxy) bool { return one.Name == record.Proxy })
+		if at < 0 {
+			return []string{fmt.Sprintf("proxies has no entry of the name %s now", record.Proxy)}
+		}
+		return []string{fmt.Sprintf("proxy %s has to send the certificate in %s, as format: %s has it (proxies[%d])", record.Proxy, p.settings.Proxies[at].Header, p.settings.Proxies[at].Format, at)}
+	}
+	from := p.settings.Certificate
+	switch {
+	case record.Evidence != string(from.From):
+		return nil // by another configuration, or at an endpoint of ours
+	case from.From == config.FromHeader:
+		return []string{fmt.Sprintf("the proxy in front of Envoy has to send the certificate in %s, as format: %s has it (certificate.header)", from.Header, from.Format)}
+	case from.From == config.FromXFCC:
+		return []string{"Envoy has to send the certificate in x-forwarded-client-cert, by set_current_client_cert_details with cert: true (certificate.from: xfcc)"}
+	}
+	return []string{"Envoy has to send the certificate in source.certificate, by include_peer_certificate: true (certificate.from: peer)"}
+}
+
+// aboutEvidence tells the reasons for which no certificate was read.
+func aboutEvidence(reason decision.Reason) bool {
+	switch reason {
+	case decision.CertificateMissing, decision.CertificateMalformed,
+		decision.EvidenceTooLarge, decision.EvidenceTooManyCertificates, decision.EvidenceRepeated,
+		decision.XFCCMalformed, decision.XFCCElementCount, decision.XFCCDuplicateField, decision.XFCCCertificateMissing,
+		decision.XFCCHashMismatch, decision.XFCCAmbiguousSAN, decision.ChainLeafMismatch:
+		return true
+	}
+	return false
 }
 
 // endsOrBegins says when the certificate ended, or begins.

@@ -73,6 +73,8 @@ var errNoCertificate = errors.New("names a certificate and does not hold it: an 
 func (p *replayer) run(ctx context.Context, record audit.Recorded, from string, presented []*x509.Certificate) (*replay, error) {
 	r := &replay{record: record, from: from, again: decidedByCertificate(record.Reason)}
 	switch {
+	case presented != nil && record.Thumbprint == "":
+		return nil, errors.New("--cert: the record names no certificate; explain without a record takes one")
 	case presented != nil:
 		if thumbprintOf(presented[0]) != record.Thumbprint {
 			return nil, errors.New("--cert: is another certificate than that of the record")
@@ -206,6 +208,12 @@ func (r *replay) same() bool {
 	return r.again && r.now.Reason == r.record.Reason
 }
 
+// unread reports that there was no certificate to decide by, and that one is needed:
+// where it was looked for then is in the record, and the steps of now say nothing.
+func (r *replay) unread() bool {
+	return len(r.record.Chain) == 0 && r.now.Reason == decision.CertificateMissing
+}
+
 // comparison says in a sentence how now differs from then.
 func (r *replay) comparison() string {
 	now := "allow " + r.now.Reason.String()
@@ -215,6 +223,8 @@ func (r *replay) comparison() string {
 	switch {
 	case r.same():
 		return "the same is decided now"
+	case !r.again && r.unread():
+		return "the record holds neither what was refused then nor a certificate: nothing else can be decided of it"
 	case !r.again:
 		return fmt.Sprintf("the record does not hold what was refused then; all that it holds comes to %s now", now)
 	case r.now.Reason == r.record.Reason:
