@@ -57,7 +57,17 @@ func CertificateHeaders() []string {
 		"ssl-client-verify",
 		"ssl-client-subject-dn",
 		"ssl-client-issuer-dn",
+		"ssl-client-s-dn", // httpd's variables, with hyphens
+		"ssl-client-i-dn",
 		"x-ssl-client-cert",
+		"x-ssl-client-verify", // HAProxy's and nginx's examples
+		"x-ssl-client-dn",
+		"x-ssl-client-s-dn",
+		"x-ssl-client-i-dn",
+		"x-ssl-client-cn",
+		"x-ssl-client-serial",
+		"x-ssl-client-sha1",
+		"x-ssl-client-fingerprint",
 		"x-amzn-mtls-clientcert",
 		"x-amzn-mtls-clientcert-leaf",
 		"x-amzn-mtls-clientcert-serial-number",

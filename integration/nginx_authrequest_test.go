@@ -90,6 +90,7 @@ func TestAuthRequestOfNginx(t *testing.T) {
 		reason string
 		got    string
 	}{
+		"what a caller says of a certificate comes off":         {ask{as: as, header: http.Header{"X-Ssl-Client-Verify": {"SUCCESS"}, "X-Ssl-Client-S-Dn": {"CN=partner"}}}, 200, allowed, withToken},
 		"a known certificate becomes a token":                   {ask{as: as}, 200, allowed, withToken},
 		"over a POST, whose body arrives":                       {ask{as: as, method: "POST", path: "/orders", body: strings.Repeat("x", 5000)}, 200, allowed, withToken},
 		"over a HEAD":                                           {ask{as: as, method: "HEAD"}, 200, allowed, withToken},
@@ -150,7 +151,7 @@ func checkArrived(t *testing.T, keys *keySet, received []received, want string) 
 		return
 	}
 	header := received[0].Header
-	for _, name := range []string{"X-Mtls-Cert", "X-Original-Uri", "X-Forwarded-Client-Cert", "Certbearer-Body"} {
+	for _, name := range []string{"X-Mtls-Cert", "X-Original-Uri", "X-Forwarded-Client-Cert", "Certbearer-Body", "X-Ssl-Client-Verify", "X-Ssl-Client-S-Dn"} {
 		if _, found := header[name]; found {
 			t.Errorf("the upstream received %s", name)
 		}
