@@ -56,6 +56,39 @@ func TestTenMinutesWithNginx(t *testing.T) {
 	}
 }
 
+// What docs/alb.md has a person type, with curl for a load balancer.
+func TestTenMinutesWithoutAnALB(t *testing.T) {
+	for _, tool := range []string{"bash", "openssl", "curl", "awk", "python3"} {
+		if _, err := exec.LookPath(tool); err != nil && os.Getenv("CI") == "" {
+			t.Skipf("left out: there is no %s", tool)
+		}
+	}
+	folder, err := os.MkdirTemp("", "cb") // short: a socket's path has 104 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	bin := filepath.Join(folder, "bin")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(certbearer(t), filepath.Join(bin, "certbearer")); err != nil {
+		t.Fatal(err)
+	}
+	script := strings.Join(fenced(between(t, read(t, "docs/alb.md"), "<!-- walk -->", "<!-- /walk -->"), "sh"), "\n")
+	free := freePorts(t, 2)
+	output := runScript(t, folder, strings.NewReplacer(":9080", ":"+free[0], ":9193", ":"+free[1]).Replace(script), bin)
+	for _, want := range []string{
+		`{"token_type":"Bearer","access_token":"ey`, "signature: valid", "HTTP/1.1 401", `"error":"invalid_client"`,
+		"whoever can connect to listen.proxies from 127.0.0.1/32 is believed as proxy alb",
+		"proxy alb has to send the certificate in x-amzn-mtls-clientcert", "exit code 1",
+	} {
+		if !strings.Contains(output, want) {
+			t.Errorf("no %q in\n%s", want, output)
+		}
+	}
+}
+
 func TestTheConfigurationsForNginxAndALBAreAccepted(t *testing.T) {
 	for page, blocks := range map[string][]string{"docs/nginx.md": {"config remote"}, "docs/alb.md": {"alb token", "alb envoy-config"}} {
 		for _, name := range blocks {
