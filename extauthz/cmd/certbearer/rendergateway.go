@@ -16,7 +16,7 @@ import (
 type renderGatewayCommand struct {
 	configFlag
 	OutputDir string `help:"Write the files into this folder, replacing them, instead of printing them as one. It is made where there is none." placeholder:"DIR"`
-	Image     string `help:"The image of certbearer's container (default: ${default})." default:"certbearer:latest" placeholder:"IMAGE"`
+	Image     string `help:"The image of certbearer's container (default: ${default})." default:"certbearer:dev" placeholder:"IMAGE"`
 	Proxies   string `help:"The namespace in which Envoy Gateway runs its proxies (default: ${default})." default:"envoy-gateway-system" placeholder:"NAMESPACE"`
 	Patch     bool   `help:"Write patch.yaml too, the EnvoyPatchPolicy for what Envoy Gateway has no field for."`
 }
