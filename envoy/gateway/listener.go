@@ -1,6 +1,10 @@
 package gateway
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/certbearer/certbearer/envoy/kubernetes"
+)
 
 // Bounds of the listener, those of the configuration that certbearer renders for
 // Envoy. A request has no total timeout: gRPC streams and WebSockets are requests
@@ -19,12 +23,9 @@ const (
 
 // Listener returns the GatewayClass, the Gateway and what it is set to.
 func Listener(p Params) []Object {
-	class := Object{
-		"apiVersion": standard, "kind": "GatewayClass", "metadata": Object{"name": name},
-		"spec": Object{"controllerName": envoyAPI + "/gatewayclass-controller"},
-	}
+	class := Object{"controllerName": envoyAPI + "/gatewayclass-controller"}
 	return []Object{
-		class,
+		kubernetes.With(kubernetes.Named(standard, "GatewayClass", "", name), "spec", class),
 		p.object(standard, "Gateway", name, gatewaySpec(p)),
 		p.object(extended, "ClientTrafficPolicy", name, clientTraffic(p)),
 		p.object(standard, "BackendTLSPolicy", name, backendTLS(p)),

@@ -12,13 +12,15 @@ package gateway
 import (
 	"fmt"
 	"time"
+
+	"github.com/certbearer/certbearer/envoy/kubernetes"
 )
 
 // Object is a Kubernetes object, or a part of one.
-type Object = map[string]any
+type Object = kubernetes.Object
 
 // List is a list of parts.
-type List = []any
+type List = kubernetes.List
 
 // Params says what the manifests are made of.
 type Params struct {
@@ -133,9 +135,5 @@ func ProxyLabels(namespace string) map[string]string {
 }
 
 func (p Params) object(apiVersion, kind, name string, spec Object) Object {
-	return Object{
-		"apiVersion": apiVersion, "kind": kind,
-		"metadata": Object{"name": name, "namespace": p.Namespace},
-		"spec":     spec,
-	}
+	return kubernetes.With(kubernetes.Named(apiVersion, kind, p.Namespace, name), "spec", spec)
 }

@@ -1,6 +1,10 @@
 package gateway
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/certbearer/certbearer/envoy/kubernetes"
+)
 
 const (
 	jwksPath     = "/.well-known/jwks.json"
@@ -119,14 +123,10 @@ func (p Params) buffer() Object {
 
 // grant lets the routes lead into the namespace of the upstream.
 func (p Params) grant() Object {
-	return Object{
-		"apiVersion": gatewayAPI + "/v1beta1", "kind": "ReferenceGrant",
-		"metadata": Object{"name": name, "namespace": p.Upstream.Namespace},
-		"spec": Object{
-			"from": List{Object{"group": gatewayAPI, "kind": "HTTPRoute", "namespace": p.Namespace}},
-			"to":   List{Object{"group": "", "kind": "Service", "name": p.Upstream.Name}},
-		},
-	}
+	return kubernetes.With(kubernetes.Named(gatewayAPI+"/v1beta1", "ReferenceGrant", p.Upstream.Namespace, name), "spec", Object{
+		"from": List{Object{"group": gatewayAPI, "kind": "HTTPRoute", "namespace": p.Namespace}},
+		"to":   List{Object{"group": "", "kind": "Service", "name": p.Upstream.Name}},
+	})
 }
 
 func matches(r Route) List {

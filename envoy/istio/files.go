@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/certbearer/certbearer/envoy/kubernetes"
 )
 
 // File is one rendered file. None holds a secret.
@@ -15,7 +17,7 @@ type File struct {
 }
 
 // object is a manifest, or a part of one, by the names of its API.
-type object = map[string]any
+type object = kubernetes.Object
 
 // manifest is an object with what a person should know of it.
 type manifest struct {
@@ -81,13 +83,10 @@ func write(manifests []manifest) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// made returns an object of certbearer's name.
+// made returns an object of certbearer's name and with its label.
 func made(apiVersion, kind, namespace string, spec object) object {
-	metadata := object{"name": name, "labels": ours()}
-	if namespace != "" {
-		metadata["namespace"] = namespace
-	}
-	o := object{"apiVersion": apiVersion, "kind": kind, "metadata": metadata}
+	o := kubernetes.Named(apiVersion, kind, namespace, name)
+	o["metadata"].(object)["labels"] = ours()
 	if spec != nil {
 		o["spec"] = spec
 	}
@@ -99,4 +98,4 @@ func named(o object, other string) object {
 	return o
 }
 
-func ours() object { return object{"app.kubernetes.io/name": name} }
+func ours() object { return kubernetes.Labels(name) }

@@ -1,5 +1,7 @@
 package istio
 
+import "github.com/certbearer/certbearer/envoy/kubernetes"
+
 // cipherSuites are those of RFC 9325 section 4.2, by Istio's names.
 func cipherSuites() []string {
 	return []string{
@@ -90,9 +92,9 @@ func httpRoutes(p Params) []object {
 	exact := func(path string) object { return object{"uri": object{"exact": path}} }
 	read := object{"regex": "GET|HEAD"}
 	routes := []object{route("published", []object{
-		with(exact(jwksPath), "method", read),
-		with(exact(metadataPath), "method", read),
-		with(object{"uri": object{"prefix": metadataPath + "/"}}, "method", read),
+		kubernetes.With(exact(jwksPath), "method", read),
+		kubernetes.With(exact(metadataPath), "method", read),
+		kubernetes.With(object{"uri": object{"prefix": metadataPath + "/"}}, "method", read),
 	}, ours, "authorization", "cookie")}
 	var endpoints []object
 	for _, r := range p.Routes {

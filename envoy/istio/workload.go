@@ -4,6 +4,8 @@ import (
 	"path"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/certbearer/certbearer/envoy/kubernetes"
 )
 
 // Folders of the pod that are not named by the settings.
@@ -13,25 +15,14 @@ const settingsFolder = "/etc/certbearer"
 // it, so that the sidecar may connect to them, and nobody else can.
 const sidecarGroup = 1337
 
-// runAs is the user and group of certbearer's image.
-const runAs = 65532
-
 // workload is certbearer itself.
 func workload(p Params) []manifest {
 	return []manifest{
 		{"Not of the ambient mesh: certbearer keeps a sidecar, because the sidecar is who\nmay reach its sockets.", named(made("v1", "Namespace", "", nil), p.Namespace)},
-		{"The pod's own identity. It asks nothing of the cluster.", with(made("v1", "ServiceAccount", p.Namespace, nil), "automountServiceAccountToken", false)},
-		{"The settings from which all of this was rendered.", with(made("v1", "ConfigMap", p.Namespace, nil), "data", object{"certbearer.yaml": string(p.Settings)})},
-		{"Keys and revoked tokens. Without them a new pod would sign with a key that istiod\nlearns of only up to 20 minutes later.", made("v1", "PersistentVolumeClaim", p.Namespace, object{
-			"accessModes": []string{"ReadWriteOnce"},
-			"resources":   object{"requests": object{"storage": "64Mi"}},
-		})},
-		{"One pod, because the volume is one pod's. The ConfigMap certbearer-clients holds\nthe client documents, one a key.", made("apps/v1", "Deployment", p.Namespace, object{
-			"replicas": 1,
-			"strategy": object{"type": "Recreate"},
-			"selector": object{"matchLabels": ours()},
-			"template": pod(p),
-		})},
+		{"The pod's own identity. It asks nothing of the cluster.", kubernetes.With(made("v1", "ServiceAccount", p.Namespace, nil), "automountServiceAccountToken", false)},
+		{"The settings from which all of this was rendered.", kubernetes.With(made("v1", "ConfigMap", p.Namespace, nil), "data", object{kubernetes.ConfigFile: string(p.Settings)})},
+		{"Keys and revoked tokens. Without them a new pod would sign with a key that istiod\nlearns of only up to 20 minutes later.", made("v1", "PersistentVolumeClaim", p.Namespace, kubernetes.Storage())},
+		{"One pod, because the volume is one pod's. The ConfigMap certbearer-clients holds\nthe client documents, one a key.", made("apps/v1", "Deployment", p.Namespace, kubernetes.Deployment(ours(), metadata(p), pod(p)))},
 		{"The ports are the sidecar's, which alone listens.", made("v1", "Service", p.Namespace, object{
 			"selector": ours(),
 			"ports":    servicePorts(p),
@@ -43,12 +34,8 @@ func workload(p Params) []manifest {
 	}
 }
 
-func with(o object, key string, value any) object {
-	o[key] = value
-	return o
-}
-
-func pod(p Params) object {
+// metadata is that of the pod: it has a sidecar, which reaches the sockets.
+func metadata(p Params) object {
 	labels, annotations := ours(), object{
 		"sidecar.istio.io/userVolumeMount": `{"sockets":{"mountPath":"` + volumeOf(p.GRPC) + `"}}`,
 	}
@@ -56,26 +43,23 @@ func pod(p Params) object {
 	if p.Proxy != "" {
 		annotations["proxy.istio.io/config"] = forwardAsItCame()
 	}
-	return object{
-		"metadata": object{"labels": labels, "annotations": annotations},
-		"spec": object{
-			"serviceAccountName":           name,
-			"automountServiceAccountToken": false,
-			"securityContext": object{
-				"runAsNonRoot": true, "runAsUser": runAs, "runAsGroup": runAs,
-				"fsGroup": sidecarGroup,
-				// Always would open the keys' files to the group at each start, and
-				// certbearer refuses such keys.
-				"fsGroupChangePolicy": "OnRootMismatch",
-				"seccompProfile":      object{"type": "RuntimeDefault"},
-			},
-			"containers": []object{container(p)},
-			"volumes": []object{
-				{"name": "settings", "configMap": object{"name": name}},
-				{"name": "clients", "configMap": object{"name": name + "-clients"}},
-				{"name": "state", "persistentVolumeClaim": object{"claimName": name}},
-				{"name": "sockets", "emptyDir": object{"medium": "Memory", "sizeLimit": "1Mi"}},
-			},
+	return object{"labels": labels, "annotations": annotations}
+}
+
+func pod(p Params) kubernetes.Pod {
+	probe := func(path string) object {
+		return object{"httpGet": object{"path": path, "port": p.OpsPort}, "periodSeconds": 5}
+	}
+	return kubernetes.Pod{
+		Name: name, Image: p.Image, ConfigDir: settingsFolder, Group: sidecarGroup, Memory: "512Mi",
+		Ports: kubernetes.List{object{"name": "ops", "containerPort": p.OpsPort}},
+		Ready: probe("/readyz"),
+		Alive: probe("/livez"),
+		Volumes: []kubernetes.Volume{
+			{Name: "settings", Dir: settingsFolder, Source: kubernetes.FromConfigMap(name), Mount: kubernetes.ReadOnly()},
+			{Name: "clients", Dir: p.Clients, Source: kubernetes.FromConfigMap(name + "-clients"), Mount: kubernetes.ReadOnly()},
+			{Name: "state", Dir: p.State, Source: kubernetes.FromStorage(name)},
+			{Name: "sockets", Dir: volumeOf(p.GRPC), Source: object{"emptyDir": object{"medium": "Memory", "sizeLimit": "1Mi"}}},
 		},
 	}
 }
@@ -88,39 +72,6 @@ func forwardAsItCame() string {
 		panic(err) // it is a constant
 	}
 	return string(text)
-}
-
-func container(p Params) object {
-	probe := func(path string) object {
-		return object{"httpGet": object{"path": path, "port": p.OpsPort}, "periodSeconds": 5}
-	}
-	mount := func(name, path string, readOnly bool) object {
-		m := object{"name": name, "mountPath": path}
-		if readOnly {
-			m["readOnly"] = true
-		}
-		return m
-	}
-	return object{
-		"name":           name,
-		"image":          p.Image,
-		"args":           []string{"serve", "--config", settingsFolder + "/certbearer.yaml"},
-		"ports":          []object{{"name": "ops", "containerPort": p.OpsPort}},
-		"livenessProbe":  probe("/livez"),
-		"readinessProbe": probe("/readyz"),
-		"resources":      object{"requests": object{"cpu": "100m", "memory": "64Mi"}, "limits": object{"memory": "512Mi"}},
-		"securityContext": object{
-			"allowPrivilegeEscalation": false,
-			"readOnlyRootFilesystem":   true,
-			"capabilities":             object{"drop": []string{"ALL"}},
-		},
-		"volumeMounts": []object{
-			mount("settings", settingsFolder, true),
-			mount("clients", p.Clients, true),
-			mount("state", p.State, false),
-			mount("sockets", volumeOf(p.GRPC), false),
-		},
-	}
 }
 
 // volumeOf is where the sockets' volume is mounted. Everybody in the pod may write

@@ -1,7 +1,8 @@
 // Package kubernetes owns certbearer's own manifests, by which it runs in a
-// cluster behind a proxy in another pod: the workload, its service, and who may
-// reach it. [Params] goes in; [Object]s come out. The manifests of each proxy have
-// packages of their own.
+// cluster: [Pod], [Deployment] and [Storage] are the same behind every proxy.
+// [Manifests] is all of it behind a proxy in another pod that reaches it over TCP:
+// the workload, its service, and who may reach it. The manifests of each proxy, and
+// what is otherwise in a mesh, have packages of their own.
 //
 // Nothing here reads a file. The same Params give the same objects.
 package kubernetes

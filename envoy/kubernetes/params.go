@@ -38,6 +38,3 @@ type Proxy struct {
 
 // ConfigDir is where certbearer.yaml stands in the container.
 const ConfigDir = "/etc/certbearer/config"
-
-// user is nobody that an image or a node has.
-const user = 65532

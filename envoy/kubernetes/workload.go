@@ -1,10 +1,5 @@
 package kubernetes
 
-import "path"
-
-// ConfigFile is the name of the configuration in [ConfigDir].
-const ConfigFile = "certbearer.yaml"
-
 // Manifests returns the namespace, and in it the service account, the
 // configuration, the storage, the deployment, the service and the network policy.
 func Manifests(p Params) []Object {
@@ -16,88 +11,34 @@ func Manifests(p Params) []Object {
 		}),
 		With(Named("v1", "ServiceAccount", p.Namespace, p.Name), "automountServiceAccountToken", false),
 		With(Named("v1", "ConfigMap", p.Namespace, p.Name), "data", Object{ConfigFile: string(p.Config)}),
-		With(Named("v1", "PersistentVolumeClaim", p.Namespace, p.Name), "spec", Object{
-			"accessModes": List{"ReadWriteOnce"},
-			"resources":   Object{"requests": Object{"storage": "64Mi"}},
-		}),
-		With(Named("apps/v1", "Deployment", p.Namespace, p.Name), "spec", deployment(p)),
+		With(Named("v1", "PersistentVolumeClaim", p.Namespace, p.Name), "spec", Storage()),
+		With(Named("apps/v1", "Deployment", p.Namespace, p.Name), "spec", Deployment(labels(p), Object{"labels": labels(p)}, pod(p))),
 		With(Named("v1", "Service", p.Namespace, p.Name), "spec", Object{"selector": labels(p), "ports": servicePorts(p)}),
 	}
 	return append(objects, networkPolicy(p))
 }
 
-func labels(p Params) Object { return Object{"app.kubernetes.io/name": p.Name} }
+func labels(p Params) Object { return Labels(p.Name) }
 
-// deployment has one replica, which ends before the next one starts: they would
-// both write to the storage. More than one needs storage that nodes share.
-func deployment(p Params) Object {
-	return Object{
-		"replicas": 1,
-		"strategy": Object{"type": "Recreate"},
-		"selector": Object{"matchLabels": labels(p)},
-		"template": Object{
-			"metadata": Object{"labels": labels(p)},
-			"spec": Object{
-				"serviceAccountName":           p.Name,
-				"automountServiceAccountToken": false,
-				"securityContext": Object{
-					"runAsNonRoot": true, "runAsUser": user, "runAsGroup": user, "fsGroup": user,
-					"fsGroupChangePolicy": "OnRootMismatch",
-					"seccompProfile":      Object{"type": "RuntimeDefault"},
-				},
-				"containers": List{container(p)},
-				"volumes":    volumes(p),
-			},
-		},
+// pod is certbearer's. The probe is the one listener that asks for no certificate.
+func pod(p Params) Pod {
+	return Pod{
+		Name: p.Name, Image: p.Image, ConfigDir: ConfigDir, Memory: "256Mi",
+		Ports:   containerPorts(p),
+		Ready:   Object{"httpGet": Object{"path": "/readyz", "port": "ops"}, "periodSeconds": 2},
+		Alive:   Object{"httpGet": Object{"path": "/livez", "port": "ops"}},
+		Volumes: volumes(p),
 	}
 }
 
-func container(p Params) Object {
-	mounts := List{}
-	for _, v := range mounted(p) {
-		mounts = append(mounts, Object{"name": v.name, "mountPath": v.dir, "readOnly": !v.kept})
-	}
-	return Object{
-		"name":  p.Name,
-		"image": p.Image,
-		"args":  List{"serve", "--config", path.Join(ConfigDir, ConfigFile)},
-		"ports": containerPorts(p),
-		// The probe is the one listener that asks for no certificate.
-		"readinessProbe": Object{"httpGet": Object{"path": "/readyz", "port": "ops"}, "periodSeconds": 2},
-		"livenessProbe":  Object{"httpGet": Object{"path": "/livez", "port": "ops"}},
-		"resources":      Object{"requests": Object{"cpu": "100m", "memory": "64Mi"}, "limits": Object{"memory": "256Mi"}},
-		"securityContext": Object{
-			"allowPrivilegeEscalation": false,
-			"readOnlyRootFilesystem":   true,
-			"capabilities":             Object{"drop": List{"ALL"}},
-		},
-		"volumeMounts": mounts,
-	}
-}
-
-// volume is a folder of the container.
-type volume struct {
-	name, dir string
-	source    Object
-	kept      bool // and written to
-}
-
-func mounted(p Params) []volume {
-	all := []volume{
-		{name: "config", dir: ConfigDir, source: Object{"configMap": Object{"name": p.Name}}},
-		{name: "clients", dir: p.ClientsDir, source: Object{"configMap": Object{"name": p.Name + "-clients"}}},
-		{name: "state", dir: p.StateDir, source: Object{"persistentVolumeClaim": Object{"claimName": p.Name}}, kept: true},
+func volumes(p Params) []Volume {
+	all := []Volume{
+		{"config", ConfigDir, FromConfigMap(p.Name), ReadOnly()},
+		{"clients", p.ClientsDir, FromConfigMap(p.Name + "-clients"), ReadOnly()},
+		{"state", p.StateDir, FromStorage(p.Name), Object{"readOnly": false}},
 	}
 	if p.TLSDir != "" {
-		all = append(all, volume{name: "tls", dir: p.TLSDir, source: Object{"secret": Object{"secretName": p.Name + "-tls", "defaultMode": 0o440}}})
-	}
-	return all
-}
-
-func volumes(p Params) List {
-	all := List{}
-	for _, v := range mounted(p) {
-		all = append(all, With(v.source, "name", v.name))
+		all = append(all, Volume{"tls", p.TLSDir, Object{"secret": Object{"secretName": p.Name + "-tls", "defaultMode": 0o440}}, ReadOnly()})
 	}
 	return all
 }
