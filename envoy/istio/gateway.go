@@ -1,16 +1,9 @@
 package istio
 
-import "github.com/certbearer/certbearer/envoy/kubernetes"
-
-// cipherSuites are those of RFC 9325 section 4.2, by Istio's names.
-func cipherSuites() []string {
-	return []string{
-		"ECDHE-ECDSA-AES128-GCM-SHA256",
-		"ECDHE-RSA-AES128-GCM-SHA256",
-		"ECDHE-ECDSA-AES256-GCM-SHA384",
-		"ECDHE-RSA-AES256-GCM-SHA384",
-	}
-}
+import (
+	"github.com/certbearer/certbearer/envoy"
+	"github.com/certbearer/certbearer/envoy/kubernetes"
+)
 
 // gateway is where callers come in.
 func gateway(p Params) []manifest {
@@ -25,7 +18,7 @@ func gateway(p Params) []manifest {
 					"insecureSkipVerify": true,
 					"credentialName":     p.CredentialName,
 					"minProtocolVersion": "TLSV1_2",
-					"cipherSuites":       cipherSuites(),
+					"cipherSuites":       envoy.CipherSuites(),
 				},
 			}},
 		})},
@@ -98,7 +91,7 @@ func httpRoutes(p Params) []object {
 	}, ours, "authorization", "cookie")}
 	var endpoints []object
 	for _, r := range p.Routes {
-		if r.Access == Endpoint {
+		if r.Access == envoy.OwnEndpoint {
 			endpoints = append(endpoints, exact(r.PathPrefix))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/certbearer/certbearer/envoy"
 	"github.com/certbearer/certbearer/envoy/istio"
 )
 
@@ -26,7 +27,7 @@ func base() istio.Params {
 		Settings: []byte("issuer: https://gateway.example\n"),
 		GRPC:     "/run/certbearer/sockets/extauthz.sock", HTTP: "/run/certbearer/sockets/http.sock",
 		OpsPort: 9193, Clients: "/etc/certbearer-clients", State: "/var/lib/certbearer", Timeout: 500 * time.Millisecond,
-		Routes: []istio.Route{{Host: "*", PathPrefix: "/", Access: istio.Certificate}},
+		Routes: []istio.Route{{Host: "*", PathPrefix: "/", Access: envoy.Certificate}},
 	}
 }
 
@@ -63,9 +64,9 @@ func TestMoreRoutesThanAPolicyCanTellApartAreRefused(t *testing.T) {
 	p := base()
 	p.Routes = nil
 	for i := range 6 {
-		p.Routes = append(p.Routes, istio.Route{Host: fmt.Sprintf("h%d.example", i), PathPrefix: "/a", Methods: []string{"GET"}, Access: istio.Public})
+		p.Routes = append(p.Routes, istio.Route{Host: fmt.Sprintf("h%d.example", i), PathPrefix: "/a", Methods: []string{"GET"}, Access: envoy.Public})
 	}
-	p.Routes = append(p.Routes, istio.Route{Host: "*", PathPrefix: "/", Access: istio.Certificate})
+	p.Routes = append(p.Routes, istio.Route{Host: "*", PathPrefix: "/", Access: envoy.Certificate})
 	var fault *istio.ParamError
 	if _, err := istio.Files(p); !errors.As(err, &fault) || fault.Param != "Routes" {
 		t.Errorf("got %v", err)
@@ -162,14 +163,14 @@ func requests() []request {
 
 // first is the access of the first route that covers the request, as certbearer
 // decides. A policy sees no preflight in an OPTIONS, so here every OPTIONS is one.
-func first(routes []istio.Route, r request) istio.Access {
+func first(routes []istio.Route, r request) envoy.Access {
 	host, _, _ := strings.Cut(r.host, ":")
 	for _, route := range routes {
 		byHost := route.Host == "*" || route.Host == host || strings.HasPrefix(route.Host, "*.") && strings.HasSuffix(host, route.Host[1:])
 		byPath := route.PathPrefix == "/" || r.path == route.PathPrefix ||
-			route.Access != istio.Endpoint && strings.HasPrefix(r.path, route.PathPrefix+"/")
+			route.Access != envoy.OwnEndpoint && strings.HasPrefix(r.path, route.PathPrefix+"/")
 		byMethod := len(route.Methods) == 0 || slices.Contains(route.Methods, r.method)
-		if route.Access == istio.Preflight {
+		if route.Access == envoy.Preflight {
 			byMethod = r.method == "OPTIONS"
 		}
 		if byHost && byPath && byMethod {
@@ -183,14 +184,14 @@ func first(routes []istio.Route, r request) istio.Access {
 // exactly where the first match injects one, but for what is published.
 func TestATokenIsAskedForWhereTheFirstMatchInjectsOne(t *testing.T) {
 	kinds := []istio.Route{
-		{Host: "*", PathPrefix: "/", Access: istio.Certificate},
-		{Host: "a.example", PathPrefix: "/a", Access: istio.Certificate},
-		{Host: "*.c.example", PathPrefix: "/", Methods: []string{"GET"}, Access: istio.Certificate},
-		{Host: "*", PathPrefix: "/a", Methods: []string{"GET"}, Access: istio.Public},
-		{Host: "b.example", PathPrefix: "/", Access: istio.Public},
-		{Host: "*", PathPrefix: "/", Access: istio.Public},
-		{Host: "*", PathPrefix: "/", Access: istio.Preflight},
-		{Host: "*", PathPrefix: "/oauth2/token", Access: istio.Endpoint},
+		{Host: "*", PathPrefix: "/", Access: envoy.Certificate},
+		{Host: "a.example", PathPrefix: "/a", Access: envoy.Certificate},
+		{Host: "*.c.example", PathPrefix: "/", Methods: []string{"GET"}, Access: envoy.Certificate},
+		{Host: "*", PathPrefix: "/a", Methods: []string{"GET"}, Access: envoy.Public},
+		{Host: "b.example", PathPrefix: "/", Access: envoy.Public},
+		{Host: "*", PathPrefix: "/", Access: envoy.Public},
+		{Host: "*", PathPrefix: "/", Access: envoy.Preflight},
+		{Host: "*", PathPrefix: "/oauth2/token", Access: envoy.OwnEndpoint},
 	}
 	for _, a := range kinds {
 		for _, b := range kinds {
@@ -199,7 +200,7 @@ func TestATokenIsAskedForWhereTheFirstMatchInjectsOne(t *testing.T) {
 				p.Routes = []istio.Route{a, b, c}
 				verify := policyOf(t, p, istio.VerificationFile, "certbearer-verify")
 				for _, r := range requests() {
-					want := first(p.Routes, r) == istio.Certificate && r.path != "/.well-known/jwks.json"
+					want := first(p.Routes, r) == envoy.Certificate && r.path != "/.well-known/jwks.json"
 					if got := verify.covers(r); got != want {
 						t.Fatalf("%+v: %+v: asked for a token: %t, want %t", p.Routes, r, got, want)
 					}

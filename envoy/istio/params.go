@@ -9,7 +9,11 @@
 // verification.go. The same Params give the same bytes. Nothing here reads a file.
 package istio
 
-import "time"
+import (
+	"time"
+
+	"github.com/certbearer/certbearer/envoy"
+)
 
 // Params says what the manifests are made of. The zero value of a field is not
 // replaced by a default: package config has those.
@@ -77,26 +81,12 @@ type Upstream struct {
 type Route struct {
 	// Host is "*", "*.example.com" or a name without a port.
 	Host string
-	// PathPrefix matches whole segments; of an Endpoint it is the whole path.
+	// PathPrefix matches whole segments; of an envoy.OwnEndpoint it is the whole path.
 	PathPrefix string
 	// Methods, upper case. Empty: any.
 	Methods []string
-	Access  Access
+	Access  envoy.Access
 }
-
-// Access says what a route asks of a request.
-type Access string
-
-const (
-	// Certificate asks for a client certificate: the request gets a token.
-	Certificate Access = "certificate"
-	// Public asks for nothing.
-	Public Access = "public"
-	// Preflight covers CORS preflights only.
-	Preflight Access = "preflight"
-	// Endpoint leads to an endpoint of certbearer's.
-	Endpoint Access = "endpoint"
-)
 
 // Ports of certbearer's Service. They are the mesh's: the pod itself listens on
 // Unix sockets.

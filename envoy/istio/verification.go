@@ -3,6 +3,8 @@ package istio
 import (
 	"errors"
 	"fmt"
+
+	"github.com/certbearer/certbearer/envoy"
 )
 
 // maxOperations bounds one rule: what earlier routes have taken can triple it each
@@ -42,7 +44,7 @@ func verification(p Params) ([]manifest, error) {
 }
 
 func (p Params) jwksURI() string {
-	return "http://" + p.service() + ":8081" + jwksPath
+	return fmt.Sprintf("http://%s:%d%s", p.service(), httpPort, jwksPath)
 }
 
 // withoutToken covers, of each route that injects a token, the requests whose
@@ -51,12 +53,12 @@ func (p Params) jwksURI() string {
 func withoutToken(p Params) ([]object, error) {
 	var rules []object
 	for i, r := range p.Routes {
-		if r.Access != Certificate {
+		if r.Access != envoy.Certificate {
 			continue
 		}
 		operations := []object{add(operation(r), "notPaths", published()...)}
 		for _, earlier := range p.Routes[:i] {
-			if earlier.Access != Certificate {
+			if earlier.Access != envoy.Certificate {
 				operations = without(operations, earlier)
 			}
 			if len(operations) > maxOperations {
@@ -132,7 +134,7 @@ func (r Route) paths() []string {
 	switch {
 	case r.PathPrefix == "/" || r.PathPrefix == "":
 		return nil
-	case r.Access == Endpoint:
+	case r.Access == envoy.OwnEndpoint:
 		return []string{r.PathPrefix}
 	}
 	return []string{r.PathPrefix, r.PathPrefix + "/*"}
@@ -141,7 +143,7 @@ func (r Route) paths() []string {
 // methods are the route's; nil for any. A policy sees no preflight in an OPTIONS,
 // so all of those count as one.
 func (r Route) methods() []string {
-	if r.Access == Preflight {
+	if r.Access == envoy.Preflight {
 		return []string{"OPTIONS"}
 	}
 	return r.Methods

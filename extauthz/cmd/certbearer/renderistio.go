@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certbearer/certbearer/envoy"
 	"github.com/certbearer/certbearer/envoy/istio"
 	"github.com/certbearer/certbearer/extauthz/config"
 )
@@ -269,7 +270,7 @@ func istioRoutes(c *config.Config) []istio.Route {
 	for _, route := range c.Routes {
 		all = append(all, istio.Route{
 			Host: route.Match.Host, PathPrefix: route.Match.PathPrefix, Methods: route.Match.Methods,
-			Access: istio.Access(route.Access),
+			Access: envoy.Access(route.Access),
 		})
 	}
 	return all
