@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -77,13 +76,6 @@ func (r renderEnvoyCommand) Run(c *console) error {
 	return err
 }
 
-// renderedFile is a file of Envoy's configuration. None holds a secret: they
-// name the files that do.
-type renderedFile struct {
-	path string
-	text []byte
-}
-
 // renderEnvoy returns the files for a folder, envoy.yaml first.
 func renderEnvoy(settings *config.Config, folder string) ([]renderedFile, error) {
 	params := envoyParams(settings, filepath.Join(folder, sdsFile))
@@ -109,7 +101,7 @@ func renderEnvoy(settings *config.Config, folder string) ([]renderedFile, error)
 	return files, nil
 }
 
-// write writes the files into the folder, which it makes where there is none.
+// write writes the files into the folder.
 func (r renderEnvoyCommand) write(c *console, settings *config.Config) error {
 	folder, err := filepath.Abs(r.OutputDir)
 	if err != nil {
@@ -119,12 +111,9 @@ func (r renderEnvoyCommand) write(c *console, settings *config.Config) error {
 	if err != nil {
 		return inKeys(err, settings, r.file())
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return fmt.Errorf("--output-dir: %w", err)
-	}
 	tellReplacements(c.stderr, settings)
 	warnOfFiles(c.stderr, settings)
-	return writeFiles(files)
+	return writeOutput(folder, files...)
 }
 
 // tellReplacements says what an older Envoy has to do without, and what that
@@ -148,21 +137,11 @@ func warnOfFiles(w io.Writer, settings *config.Config) {
 	if legacy := legacyWarning(settings); legacy != "" {
 		fmt.Fprintf(w, "certbearer: warning: %s\n", legacy)
 	}
-	warn := func(keys string, err error) {
-		if err != nil {
-			fmt.Fprintf(w, "certbearer: warning: %s: %v (Envoy opens it, so this matters where Envoy runs)\n", keys, err)
-		}
-	}
-	pair := func(keys, certificate, key string) {
-		if certificate != "" {
-			_, err := tls.LoadX509KeyPair(certificate, key)
-			warn(keys, err)
-		}
-	}
+	pair := func(keys, certificate, key string) { warnOfPair(w, "Envoy", keys, certificate, key) }
 	roots := func(key, file string) {
 		if file != "" {
 			_, err := readRoots(file)
-			warn(key, err)
+			warnOfFile(w, "Envoy", key, err)
 		}
 	}
 	pair("envoy.certificate, envoy.key", e.Certificate, e.Key)
@@ -171,29 +150,4 @@ func warnOfFiles(w io.Writer, settings *config.Config) {
 	roots("envoy.front.trustedCA", e.Front.TrustedCA)
 	pair("envoy.caller.certificate, envoy.caller.key", e.Caller.Certificate, e.Caller.Key)
 	roots("envoy.caller.trustedCA", e.Caller.TrustedCA)
-}
-
-// writeFiles writes Envoy's files.
-func writeFiles(files []renderedFile) error {
-	for _, file := range files {
-		if err := replaceFile(file.path, file.text); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// replaceFile never leaves half a file: Envoy may be reading it.
-func replaceFile(path string, text []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary.Name()) // gone already if all went well
-	_, err = temporary.Write(text)
-	err = errors.Join(err, temporary.Chmod(0o644), temporary.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), path)
 }

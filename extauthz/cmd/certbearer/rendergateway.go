@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,10 +55,7 @@ func (r renderGatewayCommand) Run(c *console) error {
 		return err
 	}
 	if r.OutputDir != "" {
-		if err := os.MkdirAll(r.OutputDir, 0o755); err != nil {
-			return fmt.Errorf("--output-dir: %w", err)
-		}
-		return writeFiles(files)
+		return writeOutput(r.OutputDir, files...)
 	}
 	for _, file := range files {
 		if _, err := fmt.Fprintf(c.stdout, "---\n%s", file.text); err != nil {
@@ -88,7 +84,7 @@ func (r renderGatewayCommand) files(settings *config.Config) ([]renderedFile, er
 	params := gatewayParams(settings, at, upstream)
 	routes, err := envoygateway.Routes(params)
 	if err != nil {
-		return nil, inGatewayRoutes(err, settings, r.file())
+		return nil, inGatewayRoutes(err, r.file())
 	}
 	workload := at.workload(text, r.Image)
 	workload.Proxy = kubernetes.Proxy{Namespace: r.Proxies, Labels: envoygateway.ProxyLabels(at.namespace)}
@@ -180,18 +176,8 @@ func gatewayParams(c *config.Config, at inCluster, upstream envoygateway.Service
 }
 
 // inGatewayRoutes returns what the Gateway API cannot say as faults of the file.
-func inGatewayRoutes(err error, settings *config.Config, file string) error {
-	var joined interface{ Unwrap() []error }
-	if !errors.As(err, &joined) {
-		return err
-	}
-	var faults config.Errors
-	for _, one := range joined.Unwrap() {
-		var fault *envoygateway.RouteError
-		if !errors.As(one, &fault) {
-			return err
-		}
-		faults = append(faults, config.At(file, fmt.Sprintf("routes[%d].%s", fault.Index, fault.Field), fault.Problem))
-	}
-	return faults
+func inGatewayRoutes(err error, file string) error {
+	return inFile(err, file, func(fault *envoygateway.RouteError) (key, problem string) {
+		return fmt.Sprintf("routes[%d].%s", fault.Index, fault.Field), fault.Problem
+	})
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/certbearer/certbearer/envoy"
@@ -11,23 +10,7 @@ import (
 // inKeys returns what package envoy refuses as faults of the configuration file,
 // with the key and the line from which the parameter came.
 func inKeys(err error, settings *config.Config, file string) error {
-	var joined interface{ Unwrap() []error }
-	if !errors.As(err, &joined) {
-		return err
-	}
-	var faults config.Errors
-	for _, one := range joined.Unwrap() {
-		var fault *envoy.ParamError
-		if !errors.As(one, &fault) {
-			return err
-		}
-		key, problem := keyOf(settings, fault)
-		if key == "" {
-			return err
-		}
-		faults = append(faults, config.At(file, key, problem))
-	}
-	return faults
+	return inFile(err, file, func(fault *envoy.ParamError) (key, problem string) { return keyOf(settings, fault) })
 }
 
 // The problems whose cure is another key than the parameter.

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -60,10 +58,7 @@ func (r renderNginxCommand) Run(c *console) error {
 		_, err = c.stdout.Write(text)
 		return err
 	}
-	if err := os.MkdirAll(r.OutputDir, 0o755); err != nil {
-		return fmt.Errorf("--output-dir: %w", err)
-	}
-	return replaceFile(filepath.Join(r.OutputDir, nginxFile), text)
+	return writeOutput(r.OutputDir, renderedFile{filepath.Join(r.OutputDir, nginxFile), text})
 }
 
 func nginxParams(c *config.Config) (nginx.Params, error) {
@@ -111,14 +106,6 @@ func forgeable(c *config.Config) []string {
 // warnOfNginxFiles says which of the files that nginx will open cannot be used as
 // they are here. It is no error: they may be on nginx's machine only.
 func warnOfNginxFiles(w io.Writer, c *config.Config) {
-	pair := func(keys, certificate, key string) {
-		if certificate == "" {
-			return
-		}
-		if _, err := tls.LoadX509KeyPair(certificate, key); err != nil {
-			fmt.Fprintf(w, "certbearer: warning: %s: %v (nginx opens it, so this matters where nginx runs)\n", keys, err)
-		}
-	}
-	pair("nginx.certificate, nginx.key", c.Nginx.Certificate, c.Nginx.Key)
-	pair("nginx.caller.certificate, nginx.caller.key", c.Nginx.Caller.Certificate, c.Nginx.Caller.Key)
+	warnOfPair(w, "nginx", "nginx.certificate, nginx.key", c.Nginx.Certificate, c.Nginx.Key)
+	warnOfPair(w, "nginx", "nginx.caller.certificate, nginx.caller.key", c.Nginx.Caller.Certificate, c.Nginx.Caller.Key)
 }
