@@ -28,7 +28,7 @@ type explainCommand struct {
 	URL       *string   `name:"url" help:"The request's URL, which chooses the route (default: https://localhost/)." placeholder:"URL"`
 	Time      time.Time `help:"Decide as of this time instead of now." placeholder:"RFC3339"`
 	Record    string    `help:"Decide again what an audit record is about, at its own time: a file with one record, or - for standard input." placeholder:"FILE|-"`
-	Audit     string    `help:"A file of audit records, in which --request-id finds those to decide again." placeholder:"FILE"`
+	Audit     string    `help:"A file of audit records, or - for standard input, in which --request-id finds those to decide again." placeholder:"FILE|-"`
 	RequestID string    `name:"request-id" help:"Envoy's x-request-id, which the caller was told." placeholder:"ID"`
 	JSON      bool      `name:"json" help:"Print JSON; with --audit a list."`
 }
@@ -49,6 +49,7 @@ same thumbprint has it, which --audit finds; --cert gives it otherwise.
 
   certbearer explain --audit audit.jsonl --request-id 6f1c2b7e-5a55-4f0e-9d2b-0d7e0a1f2c3d
   tail -1 audit.jsonl | certbearer explain --record -
+  kubectl logs deployment/certbearer | certbearer explain --audit - --request-id ID
 
 Exit codes: 0 allowed; 1 refused; 2 could not tell.`
 }

@@ -21,7 +21,7 @@ func (e explainCommand) check() error {
 	case e.Audit != "" && e.RequestID == "":
 		return errors.New("--audit: needs --request-id, which says which record is meant")
 	case e.Audit == "" && e.RequestID != "":
-		return errors.New("--request-id: needs --audit, the file in which to look")
+		return errors.New("--request-id: needs --audit, the file in which to look, or - for standard input")
 	case recorded && (e.ClientID != "" || e.Method != nil || e.URL != nil || !e.Time.IsZero()):
 		return errors.New("--client-id, --method, --url and --time: a record has its own")
 	case !recorded && e.Cert == "":
@@ -79,13 +79,16 @@ func (e explainCommand) records(c *console) ([]audit.Recorded, []string, error) 
 		record, err := readRecord(c, e.Record)
 		return []audit.Recorded{record}, []string{own}, err
 	}
-	file := auditFile{e.Audit}
+	file, err := openAudit(c, e.Audit)
+	if err != nil {
+		return nil, nil, err
+	}
 	found, more, err := file.find(c, e.RequestID)
 	if err != nil {
 		return nil, nil, err
 	}
 	if more {
-		fmt.Fprintf(c.stderr, "certbearer: %s: more than %d records have the request id; these are the first\n", e.Audit, maxFound)
+		fmt.Fprintf(c.stderr, "certbearer: %s: more than %d records have the request id; these are the first\n", file.path, maxFound)
 	}
 	from := make([]string, len(found))
 	for i, record := range found {

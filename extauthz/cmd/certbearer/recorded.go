@@ -40,8 +40,47 @@ func readRecord(c *console, name string) (audit.Recorded, error) {
 	return record, nil
 }
 
-// auditFile is a file of records, of any size.
-type auditFile struct{ path string }
+// maxPiped bounds the records on standard input, which are kept in memory: where
+// explain runs beside a server, in its container, the two share a limit.
+const maxPiped = 32 << 20
+
+// auditFile is a file of records, of any size, or what standard input had.
+type auditFile struct {
+	path  string
+	piped []byte // of standard input; the path is then for messages
+}
+
+// openAudit returns the file of a name, or standard input for "-": it is read twice,
+// which a pipe is not.
+func openAudit(c *console, name string) (auditFile, error) {
+	if name != "-" {
+		return auditFile{path: name}, nil
+	}
+	file := auditFile{path: "standard input"}
+	var err error
+	file.piped, err = io.ReadAll(io.LimitReader(c.stdin, maxPiped+1))
+	switch {
+	case err != nil:
+		return file, fmt.Errorf("%s: %w", file.path, err)
+	case len(file.piped) > maxPiped:
+		return file, fmt.Errorf("%s: has more than %d MiB: give --audit a file, or let grep take the lines out that have the request id, or a certificate", file.path, maxPiped>>20)
+	}
+	return file, nil
+}
+
+func (f auditFile) open() (io.ReadCloser, error) {
+	if f.piped != nil {
+		return io.NopCloser(bytes.NewReader(f.piped)), nil
+	}
+	file, err := os.Open(f.path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return nil, errors.Join(fmt.Errorf("%s: is a folder", f.path), file.Close())
+	}
+	return file, nil
+}
 
 // find returns the records of a request id, in their order. more is set if there are
 // more than are returned.
@@ -112,14 +151,11 @@ func quotedMember(name, text string) []byte {
 
 // each calls visit with each line of the file that is not too long for a record.
 func (f auditFile) each(visit func(number int, line []byte) error) error {
-	file, err := os.Open(f.path)
+	file, err := f.open()
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return fmt.Errorf("%s: is a folder", f.path)
-	}
 	reader := bufio.NewReaderSize(file, audit.MaxRecordBytes+1)
 	for number := 1; ; number++ {
 		line, err := reader.ReadSlice('\n')
