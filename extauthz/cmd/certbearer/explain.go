@@ -29,7 +29,7 @@ type explainCommand struct {
 	Time      time.Time `help:"Decide as of this time instead of now." placeholder:"RFC3339"`
 	Record    string    `help:"Decide again what an audit record is about, at its own time: a file with one record, or - for standard input." placeholder:"FILE|-"`
 	Audit     string    `help:"A file of audit records, or - for standard input, in which --request-id finds those to decide again." placeholder:"FILE|-"`
-	RequestID string    `name:"request-id" help:"Envoy's x-request-id, which the caller was told." placeholder:"ID"`
+	RequestID string    `name:"request-id" help:"The x-request-id, which the caller was told." placeholder:"ID"`
 	JSON      bool      `name:"json" help:"Print JSON; with --audit a list."`
 }
 

@@ -31,7 +31,7 @@ func (p *replayer) facts(r *replay) ([]string, error) {
 	}
 	leaf := r.record.Chain[0]
 	facts := endsOrBegins(leaf, r.record.Time)
-	facts = append(facts, p.missing(r.record.Chain)...)
+	facts = append(facts, p.missing(r.record)...)
 	if len(r.record.Chain) < r.record.ChainLength {
 		facts = append(facts, fmt.Sprintf("of %d certificates that were presented %d are known here: the others may be what is missing", r.record.ChainLength, len(r.record.Chain)))
 	}
@@ -55,7 +55,7 @@ func (p *replayer) whence(record audit.Recorded) []string {
 		return nil
 	}
 	if record.Proxy != "" {
-		at := slices.IndexFunc(p.settings.Proxies, func(one config.Proxy) bool { return one.Name == record.Proxy })
+		at := p.proxy(record)
 		if at < 0 {
 			return []string{fmt.Sprintf("proxies has no entry of the name %s now", record.Proxy)}
 		}
@@ -97,7 +97,8 @@ func endsOrBegins(leaf *x509.Certificate, at time.Time) []string {
 }
 
 // missing follows the issuers of what was presented to the one that was not.
-func (p *replayer) missing(chain []*x509.Certificate) []string {
+func (p *replayer) missing(record audit.Recorded) []string {
+	chain := record.Chain
 	last := chain[0]
 	for range chain {
 		next := issuerAmong(last, chain)
@@ -124,8 +125,30 @@ func (p *replayer) missing(chain []*x509.Certificate) []string {
 	if len(holders) > 0 {
 		return nil // a candidate says more of them
 	}
-	return []string{fmt.Sprintf("%q was issued by %q, which is not among the %s presented, and no client has it: have the caller present that CA's certificate, or put it into the client's certificateTrustStore",
-		last.Subject, last.Issuer, counted(len(chain), "certificate"))}
+	return []string{fmt.Sprintf("%q was issued by %q, which is not among the %s presented, and no client has it: %s",
+		last.Subject, last.Issuer, counted(len(chain), "certificate"), p.remedy(record))}
+}
+
+// remedy says how a CA's certificate that is missing gets here: some proxies pass on the
+// leaf alone, whatever the caller presents.
+func (p *replayer) remedy(record audit.Recorded) string {
+	var format config.Format
+	if record.Evidence == string(config.FromHeader) {
+		format = p.settings.Certificate.Format
+	}
+	if at := p.proxy(record); at >= 0 {
+		format = p.settings.Proxies[at].Format
+	}
+	switch format {
+	case config.FormatALBLeaf, config.FormatNginx, config.FormatApache, config.FormatHAProxy:
+		return fmt.Sprintf("put that CA's certificate into the client's certificateTrustStore; the proxy passes on the caller's own alone (format: %s)", format)
+	}
+	return "have the caller present that CA's certificate, and see that the proxy passes it on, or put it into the client's certificateTrustStore"
+}
+
+// proxy returns the place of the record's proxy in the configuration, -1 for none.
+func (p *replayer) proxy(record audit.Recorded) int {
+	return slices.IndexFunc(p.settings.Proxies, func(one config.Proxy) bool { return one.Name == record.Proxy })
 }
 
 func issuerAmong(certificate *x509.Certificate, chain []*x509.Certificate) *x509.Certificate {
