@@ -60,7 +60,7 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 		CallersUnauthenticated: g.evidence.Unauthenticated(),
 		Generation:             st.Generation,
 		Faults:                 g.faults.texts(),
-		Warnings:               slices.Concat(g.keyWarnings(st), proxyWarnings(g.config), g.faults.warnings()),
+		Warnings:               append([]string{}, slices.Concat(g.keyWarnings(st), proxyWarnings(g.config), g.faults.warnings())...),
 		Shadow:                 shadowOf(g.config, st.Clients),
 	}
 	h.Warnings = append(h.Warnings, clientShadowWarnings(g.config, h.Shadow.Clients)...)

@@ -362,7 +362,8 @@ listen:
   http: {{.HTTP | printf "%q"}}   # the token endpoint, metadata, the JWKS
   ops: {{.Ops | printf "%q"}}   # /livez /readyz /healthz /metrics
 
-# Where the proven certificate is read: peer (source.certificate) or xfcc.
+# Where the proven certificate is read: peer (source.certificate), xfcc, or header
+# behind another proxy, with its format.
 certificate:
   from: peer
 

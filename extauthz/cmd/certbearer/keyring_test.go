@@ -135,7 +135,7 @@ func TestARemovedKeyTakesItsCachedTokensWithIt(t *testing.T) {
 func TestHealthTellsOfKeysThatCannotBeUsed(t *testing.T) {
 	var log bytes.Buffer
 	g := testGateway(t, testSite(t, "{}"), &log)
-	if h := healthOf(t, g); !h.Healthy || len(h.Warnings) != 0 {
+	if h := healthOf(t, g); !h.Healthy || h.Faults == nil || h.Warnings == nil || len(h.Warnings) != 0 {
 		t.Fatalf("at first %+v", h)
 	}
 	bad := filepath.Join(g.config.Keys.Directory, "a.json")
