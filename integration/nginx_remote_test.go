@@ -40,6 +40,22 @@ func (w *world) proxiesAddress(t *testing.T) string {
 	return addresses[len(addresses)-2]
 }
 
+// asksOverTCP starts certbearer, and an nginx that asks it where it listens for
+// proxies. The client lab gets a token, at the gateway and at the endpoint.
+func (w *world) asksOverTCP(t *testing.T, lab *testca.Issued) *proxyServer {
+	t.Helper()
+	w.start()
+	editSettings(t, w.config, settings{"nginx": map[string]any{"address": w.proxiesAddress(t)}})
+	p := w.rendered(t)
+	got := p.ask(t, ask{as: presents(lab)})
+	if got.status != http.StatusOK {
+		t.Errorf("status %d with %s", got.status, got.body)
+	}
+	checkArrived(t, keysOf(t, p.site), got.received, withToken)
+	p.tokenFor(t, "lab", presents(lab))
+	return p
+}
+
 func TestNginxThatIsKnownByItsCertificate(t *testing.T) {
 	realNginx(t)
 	lab := selfSigned(t, testca.Template{CommonName: "lab"})
@@ -54,15 +70,7 @@ nginx:
   upstream: "`+w.upstream.url("")+`"
   caller: {certificate: mesh/proxy.crt, key: mesh/proxy.key, trustedCA: mesh/ca.crt, serverName: certbearer.internal}
 `))
-	w.start()
-	editSettings(t, w.config, settings{"nginx": map[string]any{"address": w.proxiesAddress(t)}})
-	p := w.rendered(t)
-	got := p.ask(t, ask{as: presents(lab)})
-	if got.status != http.StatusOK {
-		t.Errorf("status %d with %s", got.status, got.body)
-	}
-	checkArrived(t, keysOf(t, p.site), got.received, withToken)
-	p.tokenFor(t, "lab", presents(lab))
+	p := w.asksOverTCP(t, lab)
 	p.refuses(t, posted{form: granting("lab")}, 401, "invalid_client")
 }
 
@@ -75,16 +83,8 @@ listen: {proxies: {address: "127.0.0.1:0"}}
 proxies: [{name: nginx, addresses: [127.0.0.1], header: x-mtls-cert, format: nginx}]
 nginx: {certificate: pki/server.crt, key: pki/server.key, upstream: "`+w.upstream.url("")+`"}
 `))
-	w.start()
-	editSettings(t, w.config, settings{"nginx": map[string]any{"address": w.proxiesAddress(t)}})
-	p := w.rendered(t)
-	got := p.ask(t, ask{as: presents(lab)})
-	if got.status != http.StatusOK {
-		t.Errorf("status %d with %s", got.status, got.body)
-	}
-	checkArrived(t, keysOf(t, p.site), got.received, withToken)
+	p := w.asksOverTCP(t, lab)
 	if got := p.ask(t, ask{}); got.status != http.StatusUnauthorized {
 		t.Errorf("without a certificate: status %d", got.status)
 	}
-	p.tokenFor(t, "lab", presents(lab))
 }
