@@ -21,6 +21,15 @@ func TestEveryLinkToTheCheckoutLeadsToAFileAndAHeading(t *testing.T) {
 	}
 }
 
+func TestTheREADMELeadsToEveryPage(t *testing.T) {
+	list := section(t, read(t, "README.md"), "## Read on")
+	for _, p := range pages(t) {
+		if path.Dir(p.path) == "docs" && strings.Count(list, "]("+p.path+")") != 1 {
+			t.Errorf("%s is not in the README's list, or not once", p.path)
+		}
+	}
+}
+
 func checkLink(t *testing.T, p page, target string) {
 	t.Helper()
 	file, heading, _ := strings.Cut(target, "#")
