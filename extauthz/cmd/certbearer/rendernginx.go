@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/certbearer/certbearer/envoy"
 	"github.com/certbearer/certbearer/envoy/nginx"
 	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/extauthz/discovery"
@@ -97,8 +98,9 @@ func nginxParams(c *config.Config) (nginx.Params, error) {
 // it could believe a certificate, and those by which it could take another path or
 // host than was decided about.
 func forgeable(c *config.Config) []string {
-	names := append(certificateHeaders(c), "x-forwarded-client-cert", peercert.StatementHeader,
-		"forwarded", "x-forwarded-host", "x-original-url", "x-rewrite-url", "x-original-uri", "x-original-method", "x-original-host")
+	stripped, _ := envoy.StrippedHeaders() // nginx takes off no family by its beginning
+	names := append(certificateHeaders(c), stripped...)
+	names = append(names, "x-forwarded-client-cert", peercert.StatementHeader, "x-original-uri", "x-original-method", "x-original-host")
 	slices.Sort(names)
 	return slices.Compact(names)
 }
