@@ -51,6 +51,9 @@ func (r *clusterReader) read() inCluster {
 	if !strings.HasPrefix(r.inContainer("revocations.file", c.Revocations.File), at.state+"/") {
 		r.fail("revocations.file", "must be in "+at.state+" or below, where what has to outlive the container is")
 	}
+	if problem := auditProblem(c, at.state); problem != "" {
+		r.fail("audit.to", problem)
+	}
 	at.tls = r.tlsFolder()
 	return at
 }

@@ -75,11 +75,20 @@ func checkFolders(c *config.Config, file string) config.Errors {
 	if !within(state, c.Revocations.File) {
 		faults = append(faults, config.At(file, "revocations.file", "must be below "+state+", the folder of keys.directory: it is the pod's one lasting volume"))
 	}
-	words := []string{config.ToStdout, config.ToStderr, config.ToNone}
-	if !slices.Contains(words, c.Audit.To) && !within(state, c.Audit.To) {
-		faults = append(faults, config.At(file, "audit.to", "must be stdout, stderr, none or a file below "+state))
+	if problem := auditProblem(c, state); problem != "" {
+		faults = append(faults, config.At(file, "audit.to", problem))
 	}
 	return faults
+}
+
+// auditProblem says that records would go to a file that a pod cannot write: state is
+// its one lasting volume.
+func auditProblem(c *config.Config, state string) string {
+	words := []string{config.ToStdout, config.ToStderr, config.ToNone}
+	if slices.Contains(words, c.Audit.To) || within(state, c.Audit.To) {
+		return ""
+	}
+	return "must be stdout, stderr, none or a file below " + state
 }
 
 func within(folder, path string) bool {
