@@ -3,9 +3,10 @@ package policies
 import (
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/binary"
 	"iter"
 	"slices"
+
+	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 // maxGuesses bounds the CAs of one name that are tried against the key
@@ -18,7 +19,8 @@ func (a *authority) findableAs() [][32]byte {
 	var names [][32]byte
 	for _, anchor := range a.anchors {
 		c := anchor.Certificate
-		for _, name := range [][32]byte{subjectName(c.RawSubject), keyName(c.RawSubject, c.SubjectKeyId)} {
+		subject := subjectName(c.RawSubject)
+		for _, name := range [][32]byte{subject, keyName(subject, c.SubjectKeyId)} {
 			if !slices.Contains(names, name) {
 				names = append(names, name)
 			}
@@ -27,12 +29,12 @@ func (a *authority) findableAs() [][32]byte {
 	return names
 }
 
-func subjectName(rawSubject []byte) [32]byte { return sha256.Sum256(rawSubject) }
+// subjectName is the same for names that match by RFC 5280 7.1.
+func subjectName(rawSubject []byte) [32]byte { return truststore.NameKey(rawSubject) }
 
-// keyName cannot be a subjectName: those hash DER, which begins with a tag.
-func keyName(rawSubject, keyID []byte) [32]byte {
-	text := binary.BigEndian.AppendUint64(nil, uint64(len(rawSubject)))
-	text = append(text, rawSubject...)
+// keyName cannot be a subjectName: those hash a text that begins with a letter.
+func keyName(subject [32]byte, keyID []byte) [32]byte {
+	text := append([]byte{0}, subject[:]...)
 	return sha256.Sum256(append(text, keyID...))
 }
 
@@ -50,15 +52,15 @@ func (s *Snapshot) manyNamed(certificate *x509.Certificate) bool {
 // not always renewed by the book: while they are few, they are tried as well.
 func (s *Snapshot) likelySigners(certificate *x509.Certificate) iter.Seq[[32]byte] {
 	return func(yield func([32]byte) bool) {
-		keyID := certificate.AuthorityKeyId
+		keyID, issuer := certificate.AuthorityKeyId, subjectName(certificate.RawIssuer)
 		lists := make([][][32]byte, 0, 3)
 		if len(keyID) > 0 {
-			exact, _ := s.named.get(keyName(certificate.RawIssuer, keyID))
+			exact, _ := s.named.get(keyName(issuer, keyID))
 			lists = append(lists, exact)
 		}
-		unnumbered, _ := s.named.get(keyName(certificate.RawIssuer, nil))
+		unnumbered, _ := s.named.get(keyName(issuer, nil))
 		lists = append(lists, unnumbered)
-		if all, _ := s.named.get(subjectName(certificate.RawIssuer)); len(keyID) == 0 || len(all) <= maxGuesses {
+		if all, _ := s.named.get(issuer); len(keyID) == 0 || len(all) <= maxGuesses {
 			lists = append(lists, all)
 		}
 		for _, list := range lists {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/binary"
 )
 
 // Anchor is a CA certificate that a client trusts to issue.
@@ -12,8 +11,9 @@ type Anchor struct {
 	Certificate *x509.Certificate
 	// Thumbprint is the SHA-256 of the DER certificate.
 	Thumbprint [sha256.Size]byte
-	// ID is the same for two certificates of one CA: subject and public key
-	// agree, whatever else a renewal changed, and however the key is encoded.
+	// ID is the same for two certificates of one CA: public keys agree, and
+	// subjects match by RFC 5280 7.1, whatever else a renewal changed, and however
+	// key and name are encoded.
 	ID [sha256.Size]byte
 }
 
@@ -23,11 +23,9 @@ func NewAnchor(e Entry) *Anchor {
 }
 
 func anchorID(c *x509.Certificate) [sha256.Size]byte {
-	var length [8]byte
-	binary.BigEndian.PutUint64(length[:], uint64(len(c.RawSubject)))
+	name := NameKey(c.RawSubject)
 	sum := sha256.New()
-	sum.Write(length[:])
-	sum.Write(c.RawSubject)
+	sum.Write(name[:])
 	sum.Write(publicKeyOf(c))
 	return [sha256.Size]byte(sum.Sum(nil))
 }

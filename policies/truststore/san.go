@@ -19,6 +19,13 @@ const (
 	tagIP    = 7
 )
 
+// The others that name constraints are asked about.
+const (
+	tagOther      = 0
+	tagDirectory  = 4
+	tagRegistered = 8
+)
+
 type altName struct {
 	tag   int
 	value []byte
@@ -28,17 +35,12 @@ type altName struct {
 // certificate. The parsed fields of x509.Certificate will not do: a *url.URL
 // does not give back the text that it was made of.
 func altNames(c *x509.Certificate) ([]altName, error) {
-	var der []byte
-	for _, extension := range c.Extensions {
-		if extension.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 17}) {
-			der = extension.Value
-		}
-	}
-	if der == nil {
+	extension := extensionOf(c, oidSubjectAltName)
+	if extension == nil {
 		return nil, nil
 	}
 	var sequence asn1.RawValue
-	rest, err := asn1.Unmarshal(der, &sequence)
+	rest, err := asn1.Unmarshal(extension.Value, &sequence)
 	if err != nil {
 		return nil, err
 	}
@@ -54,9 +56,10 @@ func altNames(c *x509.Certificate) ([]altName, error) {
 		if len(names) == maxAltNames {
 			return nil, fmt.Errorf("more than %d alternative names", maxAltNames)
 		}
-		if raw.Class == asn1.ClassContextSpecific {
-			names = append(names, altName{tag: raw.Tag, value: raw.Bytes})
+		if raw.Class != asn1.ClassContextSpecific || raw.Tag > tagRegistered {
+			return nil, errors.New("an alternative name of no kind that there is")
 		}
+		names = append(names, altName{tag: raw.Tag, value: raw.Bytes})
 	}
 	return names, nil
 }

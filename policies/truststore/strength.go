@@ -17,12 +17,22 @@ const (
 	maxRSABits = 8192
 )
 
+// RSA exponents are odd, and at least 3: with 1 everybody signs. Above what
+// crypto/rsa takes there is nothing to check a signature with.
+const (
+	minRSAExponent = 3
+	maxRSAExponent = 1<<31 - 1
+)
+
 // checkKey refuses public keys that are too weak, too dear or of an unknown kind.
 func checkKey(c *x509.Certificate) error {
 	switch key := c.PublicKey.(type) {
 	case *rsa.PublicKey:
 		if bits := key.N.BitLen(); bits < minRSABits || bits > maxRSABits {
 			return decision.Denyf(decision.KeyWeak, describe(c), "an RSA key of %d bits; %d to %d are accepted", bits, minRSABits, maxRSABits)
+		}
+		if key.E < minRSAExponent || key.E > maxRSAExponent || key.E%2 == 0 {
+			return decision.Denyf(decision.KeyWeak, describe(c), "an RSA key with the exponent %d; odd ones from %d to %d are accepted", key.E, minRSAExponent, maxRSAExponent)
 		}
 	case *ecdsa.PublicKey:
 		switch key.Curve {
@@ -48,4 +58,23 @@ func checkSignatureAlgorithm(c *x509.Certificate) error {
 		return nil
 	}
 	return decision.Denyf(decision.SignatureWeak, describe(c), "signed with %s, which is not accepted", c.SignatureAlgorithm)
+}
+
+// costOf says how long a signature check by the key takes, in units of one by a
+// key on P-256.
+func costOf(c *x509.Certificate) int {
+	switch key := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if key.N.BitLen() > 4096 {
+			return 4
+		}
+	case *ecdsa.PublicKey:
+		switch key.Curve {
+		case elliptic.P384():
+			return 8
+		case elliptic.P521():
+			return 20
+		}
+	}
+	return 1
 }

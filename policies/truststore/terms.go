@@ -12,11 +12,18 @@ import (
 type Terms struct {
 	At time.Time
 	// AnyPurpose leaves out what keyUsage and extendedKeyUsage say of the leaf
-	// (RFC 5280 4.2.1.3, 4.2.1.12). A CA on the path must still be one.
+	// (RFC 5280 4.2.1.3, 4.2.1.12) and extendedKeyUsage of the CAs. A CA on the
+	// path must still be one.
 	AnyPurpose bool
-	// MaxCertificates bounds the path, leaf and anchor included; 0 sets no
-	// bound beside MaxSignatureChecks.
-	MaxCertificates int
+	// MaxIntermediates bounds the CAs between leaf and anchor, self-issued ones
+	// not counted, as pathLenConstraint does; nil sets no bound beside
+	// MaxSignatureChecks.
+	MaxIntermediates *int
+	// Policies are certificate policies in dotted form, one of which has to lead
+	// down the whole path (RFC 5280 6.1: an explicit policy is required, and
+	// these are the user-initial-policy-set). None: only a CA may require one.
+	// At most MaxPolicies; of more, nothing is accepted.
+	Policies []string
 }
 
 // CheckLeaf is the function [CheckLeaf] on these terms.
@@ -30,58 +37,42 @@ func (t Terms) CheckLeaf(leaf *x509.Certificate) error {
 	if err := checkSignatureAlgorithm(leaf); err != nil {
 		return err
 	}
-	if !t.AnyPurpose {
-		if err := checkPurpose(leaf); err != nil {
-			return err
-		}
+	if err := t.checkLeafPurpose(leaf); err != nil {
+		return err
 	}
 	return checkCritical(leaf)
 }
 
-// Verify is the function [Verify] on these terms. A path that is good but too
-// long is PathInvalid.
+func (t Terms) checkLeafPurpose(leaf *x509.Certificate) error {
+	if t.AnyPurpose {
+		return checkSomePurpose(leaf)
+	}
+	return checkPurpose(leaf)
+}
+
+// checkAuthorityPurpose nests extendedKeyUsage: a CA that has it issues for those
+// purposes only.
+func (t Terms) checkAuthorityPurpose(ca *x509.Certificate) error {
+	if t.AnyPurpose {
+		return checkSomePurpose(ca)
+	}
+	return checkExtendedPurpose(ca)
+}
+
+// Verify is the function [Verify] on these terms.
 func (t Terms) Verify(chain *Chain, anchors []*Anchor) (Path, error) {
 	if isCA(chain.Leaf) {
 		return nil, decision.Denyf(decision.CertificateIsCA, describe(chain.Leaf), "a CA certificate is accepted only where it is pinned")
 	}
-	roots, intermediates, err := provenPools(chain, anchors)
-	if err != nil {
-		return nil, err
+	if len(t.Policies) > MaxPolicies {
+		return nil, decision.Denyf(decision.PathTooComplex, "certificate policies", "more than %d are asked for", MaxPolicies)
 	}
-	paths, err := chain.Leaf.Verify(x509.VerifyOptions{
-		Roots:         roots,
-		Intermediates: intermediates,
-		CurrentTime:   t.At,
-		KeyUsages:     t.usages(),
-	})
-	if err != nil {
-		return nil, classify(err)
-	}
-	if paths, err = t.withinDepth(paths); err != nil {
-		return nil, err
-	}
-	return strongest(paths)
-}
-
-func (t Terms) usages() []x509.ExtKeyUsage {
-	if t.AnyPurpose {
-		return []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
-	}
-	return []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-}
-
-func (t Terms) withinDepth(paths [][]*x509.Certificate) ([][]*x509.Certificate, error) {
-	if t.MaxCertificates == 0 {
-		return paths, nil
-	}
-	var short [][]*x509.Certificate
-	for _, path := range paths {
-		if len(path) <= t.MaxCertificates {
-			short = append(short, path)
+	w := newWalk(chain, t)
+	for _, anchor := range anchors {
+		path, err := w.from(anchor)
+		if path != nil || err != nil {
+			return path, err
 		}
 	}
-	if len(short) == 0 {
-		return nil, decision.Denyf(decision.PathInvalid, "certificate path", "every path has more than %s", plural(t.MaxCertificates, "certificate"))
-	}
-	return short, nil
+	return nil, w.why(len(anchors))
 }

@@ -23,9 +23,9 @@ func TestTerms(t *testing.T) {
 		want  string
 	}{
 		"no bound allows an intermediate":                  {truststore.Terms{}, under, "accepted"},
-		"three certificates are an intermediate":           {truststore.Terms{MaxCertificates: 3}, under, "accepted"},
-		"two certificates leave no room for one":           {truststore.Terms{MaxCertificates: 2}, under, "path_invalid"},
-		"two certificates are the leaf and its CA":         {truststore.Terms{MaxCertificates: 2}, leaf, "accepted"},
+		"three certificates are an intermediate":           {truststore.Terms{MaxIntermediates: pointer(1)}, under, "accepted"},
+		"two certificates leave no room for one":           {truststore.Terms{MaxIntermediates: pointer(0)}, under, "path_invalid"},
+		"two certificates are the leaf and its CA":         {truststore.Terms{MaxIntermediates: pointer(0)}, leaf, "accepted"},
 		"a server's certificate is no client's":            {truststore.Terms{}, web, "certificate_purpose"},
 		"any purpose takes a server's":                     {anyPurpose, web, "accepted"},
 		"any purpose takes no CA":                          {anyPurpose, inter, "certificate_is_ca"},
@@ -61,7 +61,7 @@ func TestCheckUsable(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			template := c.template
-			template.CA = true
+			template.CommonName, template.CA = "CA", true
 			anchor := anchorsOf(t, selfSigned(t, template))[0]
 			if got := reasonText(anchor.CheckUsable(now)); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)

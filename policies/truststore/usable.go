@@ -1,17 +1,14 @@
 package truststore
 
-import (
-	"time"
-
-	"github.com/certbearer/certbearer/policies/decision"
-)
+import "time"
 
 // CheckUsable says whether the anchor can be part of a path at the given time:
-// its own validity and key, as [Verify] holds every anchor to them. The error is
-// PathExpired, KeyWeak or KeyUnsupported.
+// what [Verify] asks of an anchor whatever it issued. The error is PathExpired,
+// PathInvalid, PathTooComplex, CriticalExtensionUnknown, CertificatePurpose,
+// KeyWeak or KeyUnsupported.
 func (a *Anchor) CheckUsable(at time.Time) error {
-	if err := checkValidity(a.Certificate, at); err != nil {
-		return decision.Deny(decision.PathExpired, describe(a.Certificate), err)
+	if _, err := begin(NewChain(a.Certificate, nil), Terms{At: at}, a.Certificate); err != nil {
+		return err
 	}
 	return checkKey(a.Certificate)
 }

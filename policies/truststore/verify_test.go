@@ -82,7 +82,7 @@ func TestVerify(t *testing.T) {
 		"a weak anchor":                                      {issue(t, weak, plain), nil, []*testca.Issued{weak}, "key_weak"},
 		"a weak intermediate":                                {issue(t, weakInter, plain), []*testca.Issued{weakInter}, []*testca.Issued{root}, "key_weak"},
 		"a weak leaf that nobody has looked at":              {issue(t, root, testca.Template{CommonName: "leaf", Key: weak.Key}), nil, []*testca.Issued{root}, "key_weak"},
-		"an intermediate signed with SHA-1":                  {issue(t, shaInter, plain), []*testca.Issued{shaInter}, []*testca.Issued{rsaRoot}, "path_not_found"},
+		"an intermediate signed with SHA-1":                  {issue(t, shaInter, plain), []*testca.Issued{shaInter}, []*testca.Issued{rsaRoot}, "signature_weak"},
 		"a leaf that is a CA":                                {inter, nil, []*testca.Issued{root}, "certificate_is_ca"},
 		"a leaf that asserts keyCertSign":                    {issue(t, root, testca.Template{CommonName: "leaf", KeyUsage: pointer(x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign)}), nil, []*testca.Issued{root}, "certificate_is_ca"},
 		"a leaf whose subject is its issuer's":               {issue(t, root, testca.Template{CommonName: "root"}), nil, []*testca.Issued{root}, "root > root"},
@@ -160,30 +160,32 @@ func TestMoreThanFiftySignatureChecksAreTooComplex(t *testing.T) {
 	}
 }
 
-func TestPresentedIntermediatesThatNameTheAnchorShareTheBudget(t *testing.T) {
+// The junk has the names of the intermediate and of its issuer.
+func TestForgedIntermediatesBetweenTheAnchorAndTheLeafShareTheBudget(t *testing.T) {
 	root, impostor := selfSigned(t, ca("root")), selfSigned(t, ca("root"))
-	leaf := issue(t, root, testca.Template{CommonName: "leaf"})
+	inter := issue(t, root, ca("inter"))
+	leaf := issue(t, inter, testca.Template{CommonName: "leaf"})
 	var junk []*testca.Issued
-	for i := range truststore.MaxSignatureChecks {
-		junk = append(junk, issue(t, impostor, ca(fmt.Sprint("junk ", i))))
+	for range truststore.MaxSignatureChecks {
+		junk = append(junk, issue(t, impostor, ca("inter")))
 	}
 	anchors := anchorsOf(t, root)
-	if _, err := truststore.Verify(chainOf(leaf, junk[:49]...), anchors, time.Now()); err != nil {
-		t.Errorf("49 forged intermediates and the leaf: %v", err)
+	if _, err := truststore.Verify(chainOf(leaf, append(junk[:48:48], inter)...), anchors, time.Now()); err != nil {
+		t.Errorf("48 forged intermediates, the right one and the leaf: %v", err)
 	}
-	if _, err := truststore.Verify(chainOf(leaf, junk...), anchors, time.Now()); decision.ReasonOf(err) != decision.PathTooComplex {
-		t.Errorf("50 forged intermediates and the leaf: %v", err)
+	if _, err := truststore.Verify(chainOf(leaf, append(junk[:49:49], inter)...), anchors, time.Now()); decision.ReasonOf(err) != decision.PathTooComplex {
+		t.Errorf("49 forged intermediates, the right one and the leaf: %v", err)
 	}
 }
 
 // A hundred would be over the limit if each cost a check.
-func TestIntermediatesThatNobodyStoredSignedCostNoCheck(t *testing.T) {
+func TestIntermediatesThatNobodyStoredSignedOrThatLeadNowhereCostNoCheck(t *testing.T) {
 	root, stranger := selfSigned(t, ca("root")), selfSigned(t, ca("stranger"))
 	inter := issue(t, root, ca("inter"))
 	leaf := issue(t, inter, testca.Template{CommonName: "leaf"})
 	var junk []*testca.Issued
 	for i := range 2 * truststore.MaxSignatureChecks {
-		junk = append(junk, issue(t, stranger, ca(fmt.Sprint("junk ", i))))
+		junk = append(junk, issue(t, stranger, ca("inter")), issue(t, root, ca(fmt.Sprint("elsewhere ", i))))
 	}
 	path, err := truststore.Verify(chainOf(leaf, append(junk, inter)...), anchorsOf(t, root), time.Now())
 	if err != nil || names(path) != "leaf > inter > root" {

@@ -17,7 +17,8 @@ type verifyCommand struct {
 	TrustStore string `help:"What a client's certificateTrustStore would hold, PEM." required:"" placeholder:"FILE"`
 	presentedFiles
 	Purpose  string    `help:"What the certificate is for: client authentication, or any (${enum})." enum:"client,any" default:"client"`
-	MaxDepth *uint8    `help:"The most intermediates that a path may have between the certificate and its CA." placeholder:"N"`
+	MaxDepth *uint8    `help:"The most intermediates that a path may have between the certificate and its CA, self-issued ones not counted." placeholder:"N"`
+	Policy   []string  `help:"Certificate policies, one of which has to lead down the path." placeholder:"OID,…"`
 	Time     time.Time `help:"Judge as of this time instead of now." placeholder:"RFC3339"`
 	JSON     bool      `name:"json" help:"Print JSON."`
 }
@@ -51,7 +52,11 @@ func (v verifyCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	path, pinned, refusal := judgeByStore(store, chain, v.terms())
+	terms, err := v.terms()
+	if err != nil {
+		return err
+	}
+	path, pinned, refusal := judgeByStore(store, chain, terms)
 	judgement := newJudgement(path, pinned, refusal)
 	if v.JSON {
 		err = printJSON(c.stdout, judgement)
@@ -64,12 +69,21 @@ func (v verifyCommand) Run(c *console) error {
 	return err
 }
 
-func (v verifyCommand) terms() truststore.Terms {
-	terms := truststore.Terms{At: orNow(v.Time), AnyPurpose: v.Purpose == "any"}
+func (v verifyCommand) terms() (truststore.Terms, error) {
+	terms := truststore.Terms{At: orNow(v.Time), AnyPurpose: v.Purpose == "any", Policies: v.Policy}
 	if v.MaxDepth != nil {
-		terms.MaxCertificates = int(*v.MaxDepth) + 2 // the certificate and its CA
+		most := int(*v.MaxDepth)
+		terms.MaxIntermediates = &most
 	}
-	return terms
+	if len(v.Policy) > truststore.MaxPolicies {
+		return truststore.Terms{}, fmt.Errorf("--policy: more than %d", truststore.MaxPolicies)
+	}
+	for _, policy := range v.Policy {
+		if id, err := x509.ParseOID(policy); err != nil || id.String() != policy {
+			return truststore.Terms{}, fmt.Errorf("--policy: %q is no OID", policy)
+		}
+	}
+	return terms, nil
 }
 
 // judgeByStore does what policies does for an active client that names no

@@ -1,0 +1,233 @@
+package truststore
+
+import (
+	"bytes"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"math/bits"
+	"net/netip"
+
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+// Bounds of the work that name constraints may cause. A name is compared with
+// every constraint above it, so that both numbers multiply; a comparison takes
+// some 50 ns.
+const (
+	maxConstraints     = 2000
+	maxNameComparisons = 50000
+)
+
+// constraints are the nameConstraints of one CA certificate (RFC 5280 4.2.1.10).
+type constraints struct {
+	of        *x509.Certificate
+	permitted []subtree
+	excluded  []subtree
+	// narrowed has a bit for each kind of name of which something is permitted,
+	// and nothing else is.
+	narrowed uint32
+}
+
+// subtree is one GeneralSubtree. What is set depends on the kind of name; a
+// kind that is not compared has neither.
+type subtree struct {
+	tag     byte
+	text    string // a host, a domain or a mailbox, in lower case
+	name    folded
+	shown   string // of a directory name
+	network netip.Prefix
+}
+
+// constrained are the constraints of a certificate, or why nobody may be below it.
+type constrained struct {
+	constraints *constraints
+	err         error
+}
+
+func (c *Chain) constraintsOf(ca *x509.Certificate) (*constraints, error) {
+	known, found := c.constrained[ca]
+	if !found {
+		known.constraints, known.err = constraintsOf(ca)
+		if c.constrained == nil {
+			c.constrained = make(map[*x509.Certificate]constrained)
+		}
+		c.constrained[ca] = known
+	}
+	return known.constraints, known.err
+}
+
+// constraintsOf reads the extension, nil if there is none. Every error means
+// that nobody may be accepted below.
+func constraintsOf(c *x509.Certificate) (*constraints, error) {
+	extension := extensionOf(c, oidNameConstraints)
+	if extension == nil {
+		return nil, nil
+	}
+	if !extension.Critical {
+		return nil, decision.Denyf(decision.PathInvalid, describe(c), "its nameConstraints are not critical (RFC 5280 4.2.1.10)")
+	}
+	parsed, err := parseConstraints(extension.Value)
+	if errors.Is(err, errTooManyConstraints) {
+		return nil, decision.Deny(decision.PathTooComplex, describe(c), err)
+	}
+	if err != nil {
+		return nil, decision.Denyf(decision.PathInvalid, describe(c), "its nameConstraints are malformed: %w", err)
+	}
+	parsed.of = c
+	return parsed, nil
+}
+
+var (
+	errTooManyConstraints = fmt.Errorf("it has more than %d name constraints", maxConstraints)
+	errDER                = errors.New("no DER of a NameConstraints")
+)
+
+func parseConstraints(der []byte) (*constraints, error) {
+	rest, ok := only(der, derSequence)
+	if !ok {
+		return nil, errDER
+	}
+	var out constraints
+	last := byte(0)
+	for len(rest) > 0 {
+		tag, list, after, ok := element(rest)
+		if !ok || tag <= last {
+			return nil, errDER
+		}
+		last, rest = tag, after
+		trees, err := parseSubtrees(list, maxConstraints-len(out.permitted))
+		if err != nil {
+			return nil, err
+		}
+		switch tag {
+		case 0xa0:
+			out.permitted = trees
+		case 0xa1:
+			out.excluded = trees
+		default:
+			return nil, errDER
+		}
+	}
+	if len(out.permitted)+len(out.excluded) == 0 {
+		return nil, errors.New("they constrain nothing")
+	}
+	for _, tree := range out.permitted {
+		out.narrowed |= 1 << tree.tag
+	}
+	return &out, nil
+}
+
+func parseSubtrees(list []byte, most int) ([]subtree, error) {
+	var trees []subtree
+	for len(list) > 0 {
+		tag, content, after, ok := element(list)
+		if !ok || tag != derSequence {
+			return nil, errDER
+		}
+		if len(trees) == most {
+			return nil, errTooManyConstraints
+		}
+		tree, err := parseSubtree(content)
+		if err != nil {
+			return nil, err
+		}
+		trees, list = append(trees, tree), after
+	}
+	if len(trees) == 0 {
+		return nil, errors.New("a list of subtrees is empty")
+	}
+	return trees, nil
+}
+
+// parseSubtree takes the base only: minimum is 0 and never written, maximum is
+// absent (RFC 5280 4.2.1.10).
+func parseSubtree(content []byte) (subtree, error) {
+	tag, value, rest, ok := element(content)
+	if !ok || tag&0xc0 != 0x80 || !inForm(tag) {
+		return subtree{}, errDER
+	}
+	if len(rest) != 0 {
+		return subtree{}, errors.New("a subtree has a minimum or a maximum")
+	}
+	tree := subtree{tag: tag & 0x1f}
+	var err error
+	switch tree.tag {
+	case tagDNS:
+		tree.text, err = hostConstraint(value, false)
+	case tagURI:
+		tree.text, err = hostConstraint(value, true)
+	case tagEmail:
+		tree.text, err = mailConstraint(value)
+	case tagIP:
+		tree.network, err = networkConstraint(value)
+	case tagDirectory:
+		tree.name, tree.shown, err = nameConstraint(value)
+	}
+	return tree, err
+}
+
+// inForm reports whether the base is constructed exactly if it holds other elements.
+func inForm(tag byte) bool {
+	constructed := tag&0x20 != 0
+	switch tag & 0x1f {
+	case tagEmail, tagDNS, tagURI, tagIP, tagRegistered:
+		return !constructed
+	}
+	return constructed
+}
+
+func nameConstraint(value []byte) (folded, string, error) {
+	name, ok := foldName(value)
+	if !ok {
+		return nil, "", errors.New("a directory name cannot be read, or is too long")
+	}
+	var shown pkix.RDNSequence
+	if _, err := asn1.Unmarshal(value, &shown); err != nil {
+		return nil, "", errors.New("a directory name cannot be read")
+	}
+	return name, shown.String(), nil
+}
+
+// hostConstraint reads a host. One with a dot before it is a domain, which only
+// URI and e-mail constraints know; an empty one has every host below it.
+func hostConstraint(value []byte, mayLeadWithDot bool) (string, error) {
+	host := lowerASCII(string(value))
+	bare := host
+	if mayLeadWithDot && len(host) > 1 && host[0] == '.' {
+		bare = host[1:]
+	}
+	if host != "" && !isHost(bare) {
+		return "", errors.New("a host in them is no host name")
+	}
+	return host, nil
+}
+
+func mailConstraint(value []byte) (string, error) {
+	if at := bytes.LastIndexByte(value, '@'); at >= 0 {
+		mailbox, ok := foldMailbox(string(value))
+		if !ok {
+			return "", errors.New("a mailbox in them is none")
+		}
+		return mailbox, nil
+	}
+	return hostConstraint(value, true)
+}
+
+func networkConstraint(value []byte) (netip.Prefix, error) {
+	if len(value) != 8 && len(value) != 32 {
+		return netip.Prefix{}, errors.New("an address range has neither 8 nor 32 octets")
+	}
+	address, _ := netip.AddrFromSlice(value[:len(value)/2])
+	ones, ended := 0, false
+	for _, octet := range value[len(value)/2:] {
+		run := bits.LeadingZeros8(^octet)
+		if ended && octet != 0 || octet<<run != 0 {
+			return netip.Prefix{}, errors.New("the mask of an address range has gaps")
+		}
+		ones, ended = ones+run, run < 8 || ended
+	}
+	return netip.PrefixFrom(address, ones), nil
+}

@@ -1,0 +1,47 @@
+package truststore
+
+import (
+	"bytes"
+	"crypto/x509"
+)
+
+// certNames are the names of one certificate as they are compared.
+type certNames struct{ subject, issuer string }
+
+func (c *Chain) names(certificate *x509.Certificate) certNames {
+	if known, found := c.folded[certificate]; found {
+		return known
+	}
+	names := certNames{subject: foldedKey(certificate.RawSubject)}
+	names.issuer = names.subject
+	if !bytes.Equal(certificate.RawSubject, certificate.RawIssuer) {
+		names.issuer = foldedKey(certificate.RawIssuer)
+	}
+	c.folded[certificate] = names
+	return names
+}
+
+// named reports whether the subject's issuer is, by name, the issuer. Nearly
+// always the names are equal to the byte, and need not be read.
+func (c *Chain) named(issuer, subject *x509.Certificate) bool {
+	return bytes.Equal(issuer.RawSubject, subject.RawIssuer) || c.names(issuer).subject == c.names(subject).issuer
+}
+
+// selfIssued reports whether issuer and subject are the same entity (RFC 5280
+// 3.2), whoever's key made the signature.
+func (c *Chain) selfIssued(certificate *x509.Certificate) bool {
+	return bytes.Equal(certificate.RawSubject, certificate.RawIssuer) ||
+		c.names(certificate).subject == c.names(certificate).issuer
+}
+
+// sameEntity reports whether two certificates are of one CA: on one path the
+// second would be a way back to where it has been.
+func (c *Chain) sameEntity(a, b *x509.Certificate) bool {
+	return bytes.Equal(a.RawSubjectPublicKeyInfo, b.RawSubjectPublicKeyInfo) &&
+		(bytes.Equal(a.RawSubject, b.RawSubject) || c.names(a).subject == c.names(b).subject)
+}
+
+// hasSubject reports whether the subject has at least one attribute.
+func hasSubject(c *x509.Certificate) bool { return !emptyName(c.RawSubject) }
+
+func emptyName(der []byte) bool { return bytes.Equal(der, []byte{derSequence, 0}) }

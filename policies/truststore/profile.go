@@ -1,0 +1,105 @@
+package truststore
+
+import (
+	"crypto/x509"
+	"math/big"
+
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+// maxSerialOctets is of RFC 5280 4.1.2.2.
+const maxSerialOctets = 20
+
+// checkProfile holds a certificate below an anchor to what RFC 5280 section 4
+// demands of whoever issues one.
+func checkProfile(certificate *x509.Certificate) error {
+	if err := checkSerial(certificate.SerialNumber); err != "" {
+		return invalid(certificate, err)
+	}
+	if emptyName(certificate.RawIssuer) {
+		return invalid(certificate, "its issuer has no name (RFC 5280 4.1.2.4)")
+	}
+	if len(certificate.AuthorityKeyId) == 0 {
+		return invalid(certificate, "it has no authorityKeyIdentifier with a keyIdentifier (RFC 5280 4.2.1.1)")
+	}
+	return checkCriticality(certificate)
+}
+
+// maxCertificatePolicies bounds the policies of one certificate: each is compared
+// with what the CAs above it left.
+const maxCertificatePolicies = 256
+
+func checkSerial(serial *big.Int) string {
+	switch {
+	case serial == nil || serial.Sign() <= 0:
+		return "its serial number is not positive (RFC 5280 4.1.2.2)"
+	case serial.BitLen() >= 8*maxSerialOctets: // the first bit is the sign's
+		return "its serial number has more than 20 octets (RFC 5280 4.1.2.2)"
+	}
+	return ""
+}
+
+// checkCriticality refuses extensions that are critical where they must not be,
+// and those that are not where they must be: somebody who does not know the
+// extension is to see another certificate than we do.
+func checkCriticality(c *x509.Certificate) error {
+	for _, extension := range c.Extensions {
+		switch ce(extension.Id) {
+		case oidSubjectKeyID, oidAuthorityKeyID:
+			if extension.Critical {
+				return invalid(c, "its key identifiers are critical (RFC 5280 4.2.1.1, 4.2.1.2)")
+			}
+		case oidPolicyConstraints:
+			if !extension.Critical {
+				return invalid(c, "its policyConstraints are not critical (RFC 5280 4.2.1.11)")
+			}
+		case oidInhibitAnyPolicy:
+			if !extension.Critical {
+				return invalid(c, "its inhibitAnyPolicy is not critical (RFC 5280 4.2.1.14)")
+			}
+		case oidNameConstraints:
+			if !c.IsCA {
+				return invalid(c, "it has nameConstraints and is no CA (RFC 5280 4.2.1.10)")
+			}
+		}
+	}
+	return nil
+}
+
+// checkAuthority holds a CA certificate to what can be said of it alone, an
+// anchor too.
+func checkAuthority(c *x509.Certificate) error {
+	switch {
+	case !isIssuer(c):
+		return invalid(c, "it is no CA, or may not sign certificates (RFC 5280 4.2.1.3, 4.2.1.9)")
+	case !hasSubject(c):
+		return invalid(c, "it is a CA without a subject (RFC 5280 4.1.2.6)")
+	case !extensionOf(c, oidBasicConstraints).Critical:
+		return invalid(c, "its basicConstraints are not critical (RFC 5280 4.2.1.9)")
+	case len(c.SubjectKeyId) == 0:
+		return invalid(c, "it is a CA without a subjectKeyIdentifier (RFC 5280 4.2.1.2)")
+	case len(c.Policies)+len(c.PolicyMappings) > maxCertificatePolicies:
+		return decision.Denyf(decision.PathTooComplex, describe(c), "it has more than %d certificate policies and mappings", maxCertificatePolicies)
+	}
+	if err := checkCritical(c); err != nil {
+		return err
+	}
+	return checkCriticality(c)
+}
+
+// checkLeafProfile is about the leaf of a path only: a pinned certificate is
+// whatever it is.
+func checkLeafProfile(leaf *x509.Certificate) error {
+	names := extensionOf(leaf, oidSubjectAltName)
+	if !hasSubject(leaf) && (names == nil || !names.Critical) {
+		return invalid(leaf, "it has no subject, and no critical subjectAltName instead (RFC 5280 4.2.1.6)")
+	}
+	if len(leaf.Policies)+len(leaf.PolicyMappings) > maxCertificatePolicies {
+		return decision.Denyf(decision.PathTooComplex, describe(leaf), "it has more than %d certificate policies", maxCertificatePolicies)
+	}
+	return nil
+}
+
+func invalid(c *x509.Certificate, problem string) error {
+	return decision.Denyf(decision.PathInvalid, describe(c), "%s", problem)
+}

@@ -1,0 +1,195 @@
+package truststore
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+// generalName is a name of a certificate, ready to be compared with constraints.
+type generalName struct {
+	tag     byte
+	text    string // dNSName and the host of a URI in lower case; a mailbox with its domain in lower case
+	shown   string // as a denial shows it
+	name    folded
+	address netip.Addr
+	// problem says why it cannot be compared with a constraint of its kind.
+	problem string
+}
+
+// smtpUTF8Mailbox begins an otherName that is an e-mail address beyond ASCII
+// (RFC 9598), to which constraints on e-mail addresses apply as well.
+var smtpUTF8Mailbox = []byte{derOID, 8, 0x2b, 6, 1, 5, 5, 7, 8, 9}
+
+// checkedNames returns all the names that constraints are about: the subject,
+// the alternative names and, without those, the e-mail addresses within the
+// subject (RFC 5280 4.2.1.10). It refuses names that RFC 5280 4.2.1.6 does not
+// allow, constraints or not: each of them means one thing to one reader and
+// another to the next.
+func checkedNames(c *x509.Certificate) ([]generalName, error) {
+	alternatives, err := altNames(c)
+	if err != nil {
+		return nil, decision.Deny(decision.CertificateMalformed, describe(c)+" subjectAltName", err)
+	}
+	names := make([]generalName, 0, len(alternatives)+1)
+	if hasSubject(c) {
+		subject, err := directoryName(c.RawSubject)
+		if err != nil {
+			return nil, decision.Deny(decision.CertificateMalformed, describe(c)+" subject", err)
+		}
+		subject.shown = "its subject " + strconv.Quote(bounded(c.Subject.String()))
+		names = append(names, subject)
+	}
+	for _, alternative := range alternatives {
+		name, err := readName(byte(alternative.tag), alternative.value)
+		if err != nil {
+			return nil, decision.Deny(decision.PathInvalid, describe(c)+" subjectAltName", err)
+		}
+		names = append(names, name)
+	}
+	if extensionOf(c, oidSubjectAltName) == nil {
+		names = append(names, subjectMailboxes(c)...)
+	}
+	return names, nil
+}
+
+func subjectMailboxes(c *x509.Certificate) []generalName {
+	var names []generalName
+	for _, attribute := range c.Subject.Names {
+		if attribute.Type.String() != "1.2.840.113549.1.9.1" {
+			continue
+		}
+		text, _ := attribute.Value.(string)
+		names = append(names, mailbox(text))
+	}
+	return names
+}
+
+func readName(tag byte, value []byte) (generalName, error) {
+	text := string(value)
+	switch tag {
+	case tagDNS:
+		host := lowerASCII(text)
+		bare, _ := strings.CutPrefix(host, "*.")
+		if !isHost(bare) || isAddress(bare) {
+			return generalName{}, fmt.Errorf("dNSName %q is no host name (RFC 5280 4.2.1.6)", bounded(text))
+		}
+		return generalName{tag: tag, text: host, shown: show("dNSName", text)}, nil
+	case tagEmail:
+		if !strings.Contains(text, "@") || !isASCII(text) {
+			return generalName{}, errors.New(show("rfc822Name", text) + " is no mailbox")
+		}
+		return mailbox(text), nil
+	case tagURI:
+		return uriName(text)
+	case tagIP:
+		address, ok := netip.AddrFromSlice(value)
+		if !ok {
+			return generalName{}, fmt.Errorf("an iPAddress of %d octets", len(value))
+		}
+		return generalName{tag: tag, address: address, shown: show("iPAddress", address.String())}, nil
+	case tagDirectory:
+		return directoryName(value)
+	case tagOther:
+		if bytes.HasPrefix(value, smtpUTF8Mailbox) {
+			return generalName{tag: tagEmail, shown: "an SmtpUTF8Mailbox", problem: "is not compared"}, nil
+		}
+	}
+	return generalName{tag: tag, shown: "a name of kind [" + strconv.Itoa(int(tag)) + "]", problem: "is of a kind that is not compared"}, nil
+}
+
+func directoryName(der []byte) (generalName, error) {
+	name, ok := foldName(der)
+	if !ok {
+		return generalName{}, errors.New("the name cannot be read, or is too long")
+	}
+	return generalName{tag: tagDirectory, name: name, shown: "a directoryName"}, nil
+}
+
+func mailbox(text string) generalName {
+	folded, ok := foldMailbox(text)
+	name := generalName{tag: tagEmail, text: folded, shown: show("rfc822Name", text)}
+	if !ok {
+		name.problem = "has no host name, which the constraint is about"
+	}
+	return name
+}
+
+// foldMailbox lowers the domain: local parts differ by case (RFC 5280 7.5). The
+// last @ divides, for a quoted local part may have others.
+func foldMailbox(text string) (string, bool) {
+	at := strings.LastIndexByte(text, '@')
+	if at < 1 || !isASCII(text) {
+		return "", false
+	}
+	domain := lowerASCII(text[at+1:])
+	return text[:at] + "@" + domain, isHost(domain)
+}
+
+func uriName(text string) (generalName, error) {
+	name := generalName{tag: tagURI, shown: show("uniformResourceIdentifier", text)}
+	parsed, err := url.Parse(text)
+	if err != nil || parsed.Scheme == "" {
+		return generalName{}, errors.New(name.shown + " is no absolute URI")
+	}
+	name.text = lowerASCII(parsed.Hostname())
+	if !isHost(name.text) || isAddress(name.text) {
+		name.problem = "has no host name, which the constraint is about"
+	}
+	return name, nil
+}
+
+// isHost holds a name to the preferred name syntax of RFC 1034 3.5 as RFC 1123
+// 2.1 has it. A dot at the end is not of it.
+func isHost(name string) bool {
+	if name == "" || len(name) > 253 {
+		return false
+	}
+	label := 0
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c == '.':
+			if label == 0 || name[i-1] == '-' {
+				return false
+			}
+			label = -1
+		case c == '-':
+			if label == 0 {
+				return false
+			}
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		default:
+			return false
+		}
+		if label++; label > 63 {
+			return false
+		}
+	}
+	return label > 0 && name[len(name)-1] != '-'
+}
+
+// isAddress reports whether the text is an address: the last label of a host
+// name is not a number (RFC 1123 2.1).
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
+
+func show(kind, text string) string { return kind + " " + strconv.Quote(bounded(text)) }
+
+// bounded cuts what a caller wrote to what fits a denial.
+func bounded(text string) string {
+	const most = 200
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}

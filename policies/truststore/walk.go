@@ -1,0 +1,115 @@
+package truststore
+
+import (
+	"cmp"
+	"crypto/x509"
+	"slices"
+
+	"github.com/certbearer/certbearer/policies/decision"
+)
+
+// maxPathSteps bounds how often a decision puts one certificate below another
+// while it looks for a path. CAs that sign each other make more paths than can be
+// followed; real ones make a handful.
+const maxPathSteps = 250
+
+// walk looks for a path from an anchor down to the leaf, depth first. Nothing is
+// asked of a certificate before a signature leads to it, and only those are
+// looked at from which names lead to the leaf.
+type walk struct {
+	chain *Chain
+	terms Terms
+	cas   []*x509.Certificate // those presented from which names lead to the leaf
+	path  []*x509.Certificate // from the anchor down
+
+	// What paths fell for: at the leaf, or on the way, or for a signature that
+	// was not looked at.
+	atLeaf, onTheWay, unlooked error
+}
+
+func newWalk(chain *Chain, terms Terms) *walk {
+	return &walk{chain: chain, terms: terms, cas: chain.leading()}
+}
+
+// from tries everything below the anchor. The path is nil if none is good; the
+// error is PathTooComplex and ends the search.
+func (w *walk) from(anchor *Anchor) (Path, error) {
+	return w.down(anchor.Certificate, func() (state, error) { return begin(w.chain, w.terms, anchor.Certificate) })
+}
+
+// down tries everything that the issuer may have signed. through says what the
+// issuer's certificate allows below it, and is asked only once it has signed
+// something.
+func (w *walk) down(issuer *x509.Certificate, through func() (state, error)) (Path, error) {
+	w.path = append(w.path, issuer)
+	defer func() { w.path = w.path[:len(w.path)-1] }()
+	var allowed *state
+	for i := -1; i < len(w.cas); i++ {
+		subject := w.chain.Leaf
+		if i >= 0 {
+			subject = w.cas[i]
+		}
+		if signed, err := w.step(issuer, subject); err != nil {
+			return nil, err
+		} else if !signed {
+			continue
+		}
+		if allowed == nil {
+			first, err := through()
+			if err != nil {
+				return nil, w.fell(&w.onTheWay, err)
+			}
+			allowed = &first
+		}
+		if path, err := w.enter(*allowed, subject); path != nil || err != nil {
+			return path, err
+		}
+	}
+	return nil, nil
+}
+
+func (w *walk) enter(allowed state, subject *x509.Certificate) (Path, error) {
+	if subject != w.chain.Leaf {
+		return w.down(subject, func() (state, error) { return allowed.through(subject) })
+	}
+	if err := allowed.accept(subject); err != nil {
+		return nil, w.fell(&w.atLeaf, err)
+	}
+	path := append(Path{subject}, w.path...)
+	slices.Reverse(path[1:])
+	return path, nil
+}
+
+// step reports whether the issuer signed the subject, and the subject is of no
+// CA that is on the path already. The error is PathTooComplex.
+func (w *walk) step(issuer, subject *x509.Certificate) (bool, error) {
+	if !w.chain.named(issuer, subject) {
+		return false, nil
+	}
+	if subject != w.chain.Leaf && slices.ContainsFunc(w.path, func(c *x509.Certificate) bool { return w.chain.sameEntity(c, subject) }) {
+		return false, nil
+	}
+	if w.chain.steps++; w.chain.steps > maxPathSteps {
+		return false, decision.Denyf(decision.PathTooComplex, "certificate chain", "more than %d steps in search of a path", maxPathSteps)
+	}
+	signed, err := w.chain.signed(issuer, subject)
+	if err != nil {
+		return false, w.fell(&w.unlooked, err)
+	}
+	return signed, nil
+}
+
+// fell keeps the first reason of its kind, and returns one that ends the search.
+func (w *walk) fell(kind *error, err error) error {
+	if decision.ReasonOf(err) == decision.PathTooComplex {
+		return err
+	}
+	*kind = cmp.Or(*kind, err)
+	return nil
+}
+
+// why is the reason to refuse that says most.
+func (w *walk) why(anchors int) error {
+	return cmp.Or(w.atLeaf, w.onTheWay, w.unlooked,
+		error(decision.Denyf(decision.PathNotFound, describe(w.chain.Leaf), "no signature leads to one of the client's %s", plural(anchors, "anchor"))))
+}
