@@ -50,8 +50,10 @@ func checkCriticality(c *x509.Certificate) error {
 				return invalid(c, "its key identifiers are critical (RFC 5280 4.2.1.1, 4.2.1.2)")
 			}
 		case oidPolicyConstraints:
-			if !extension.Critical {
-				return invalid(c, "its policyConstraints are not critical (RFC 5280 4.2.1.11)")
+			// Those of a CA with policies were often not critical before RFC 5280; they
+			// are processed all the same.
+			if !extension.Critical && len(c.Policies) == 0 {
+				return invalid(c, "its policyConstraints are not critical, and it has no policies (RFC 5280 4.2.1.11)")
 			}
 		case oidInhibitAnyPolicy:
 			if !extension.Critical {
@@ -74,8 +76,6 @@ func checkAuthority(c *x509.Certificate) error {
 		return invalid(c, "it is no CA, or may not sign certificates (RFC 5280 4.2.1.3, 4.2.1.9)")
 	case !hasSubject(c):
 		return invalid(c, "it is a CA without a subject (RFC 5280 4.1.2.6)")
-	case !extensionOf(c, oidBasicConstraints).Critical:
-		return invalid(c, "its basicConstraints are not critical (RFC 5280 4.2.1.9)")
 	case len(c.SubjectKeyId) == 0:
 		return invalid(c, "it is a CA without a subjectKeyIdentifier (RFC 5280 4.2.1.2)")
 	case len(c.Policies)+len(c.PolicyMappings) > maxCertificatePolicies:

@@ -35,6 +35,9 @@ func begin(chain *Chain, terms Terms, anchor *x509.Certificate) (state, error) {
 	if err := s.checkCA(anchor); err != nil {
 		return s, err
 	}
+	if !extensionOf(anchor, oidBasicConstraints).Critical {
+		return s, invalid(anchor, "its basicConstraints are not critical (RFC 5280 4.2.1.9)")
+	}
 	var err error
 	if len(anchor.Policies) > 0 {
 		if s.policies, err = s.policies.enter(anchor, true); err != nil {
