@@ -39,9 +39,12 @@ type Chain struct {
 	constrained map[*x509.Certificate]constrained
 }
 
-// link is one signature: the issuer's key and name, as they stand in its
-// certificate, and the certificate that it should have signed.
-type link struct{ issuer, subject *x509.Certificate }
+// link is one signature: the issuer's key, as it stands in its certificates, and
+// the certificate that it should have signed.
+type link struct {
+	key     string
+	subject *x509.Certificate
+}
 
 // NewChain makes a Chain. Intermediates may be in any order, and may have
 // nothing to do with the leaf.
@@ -161,7 +164,7 @@ var errOtherIssuer error = decision.Deny(decision.PathNotFound, "certificate", e
 
 // verified verifies one signature, or returns what it found the last time.
 func (c *Chain) verified(issuer, subject *x509.Certificate) error {
-	key := link{issuer, subject}
+	key := link{string(issuer.RawSubjectPublicKeyInfo), subject}
 	if err, known := c.seen[key]; known {
 		return err
 	}

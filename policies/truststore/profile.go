@@ -41,14 +41,11 @@ func checkSerial(serial *big.Int) string {
 
 // checkCriticality refuses extensions that are critical where they must not be,
 // and those that are not where they must be: somebody who does not know the
-// extension is to see another certificate than we do.
+// extension is to see no other certificate than we do. Key identifiers and
+// authorityInfoAccess that are critical are not even read by crypto/x509.
 func checkCriticality(c *x509.Certificate) error {
 	for _, extension := range c.Extensions {
 		switch ce(extension.Id) {
-		case oidSubjectKeyID, oidAuthorityKeyID:
-			if extension.Critical {
-				return invalid(c, "its key identifiers are critical (RFC 5280 4.2.1.1, 4.2.1.2)")
-			}
 		case oidPolicyConstraints:
 			// Those of a CA with policies were often not critical before RFC 5280; they
 			// are processed all the same.
