@@ -38,6 +38,9 @@ func TestTheValidityHoldsToTheSecondBothWays(t *testing.T) {
 
 func TestALeafIsHeldToItsKeySignaturePurposesAndExtensions(t *testing.T) {
 	hugeKey := publicOnly{&rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 16383, 1), E: 65537}}
+	exponent := func(e int) publicOnly {
+		return publicOnly{&rsa.PublicKey{N: newKey(t, testca.RSA2048).Public().(*rsa.PublicKey).N, E: e}}
+	}
 	rsaCA := selfSigned(t, testca.Template{CommonName: "RSA CA", CA: true, Key: newKey(t, testca.RSA2048)})
 	ca := selfSigned(t, testca.Template{CommonName: "CA", CA: true})
 	unknown := asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 55555, 7}
@@ -49,6 +52,11 @@ func TestALeafIsHeldToItsKeySignaturePurposesAndExtensions(t *testing.T) {
 		"RSA 1024":                            {ca, testca.Template{Key: newKey(t, testca.RSA1024)}, "key_weak"},
 		"RSA 2048":                            {ca, testca.Template{Key: rsaCA.Key}, "accepted"},
 		"RSA 16384":                           {ca, testca.Template{Key: hugeKey}, "key_weak"},
+		"RSA with the exponent 3":             {ca, testca.Template{Key: exponent(3)}, "accepted"},
+		"RSA with the exponent 1":             {ca, testca.Template{Key: exponent(1)}, "key_weak"},
+		"RSA with an even exponent":           {ca, testca.Template{Key: exponent(65536)}, "key_weak"},
+		"RSA with an exponent of 31 bits":     {ca, testca.Template{Key: exponent(1<<31 - 1)}, "accepted"},
+		"RSA with an exponent of 32 bits":     {ca, testca.Template{Key: exponent(1<<31 + 1)}, "key_weak"},
 		"P-224":                               {ca, testca.Template{Key: newKey(t, testca.P224)}, "key_weak"},
 		"P-256":                               {ca, testca.Template{}, "accepted"},
 		"P-384":                               {ca, testca.Template{Key: newKey(t, testca.P384)}, "accepted"},
