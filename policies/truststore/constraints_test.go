@@ -110,6 +110,7 @@ func TestNameConstraintsBothWays(t *testing.T) {
 		"a subject beside the directory":           {permits(organization(t, "Acme")), of("Other"), "path_invalid"},
 		"a subject that only begins like it":       {permits(organization(t, "Acme")), of("Acme2"), "path_invalid"},
 		"a subject without the attribute":          {permits(organization(t, "Acme")), with(), "path_invalid"},
+		"a subject that is too long to be read":    {excludes(organization(t, "Acme")), testca.Template{CommonName: strings.Repeat("a", 2100)}, "path_invalid"},
 		"an excluded subject":                      {excludes(organization(t, "Acme")), of("acme"), "path_invalid"},
 		"a subject beside an excluded one":         {excludes(organization(t, "Acme")), of("Other"), "accepted"},
 		"an alternative directory name beside it":  {permits(organization(t, "leaf")), named(tlv(0xa4, marshal(t, pkix.Name{Organization: []string{"Other"}}.ToRDNSequence())...)), "path_invalid"},

@@ -18,10 +18,15 @@ import (
 // does (RFC 4518); a value that is none matches by its bytes.
 type folded []string
 
+// maxFoldedBytes bounds a name that is folded: beyond ASCII that takes some 100 ns
+// a byte, and X.520 gives most attributes 64 characters. A longer name matches by
+// its bytes only, and is within no subtree.
+const maxFoldedBytes = 2 << 10
+
 // foldName reads an encoded name. It fails on one that is malformed or longer
-// than maxNameBytes.
+// than maxFoldedBytes.
 func foldName(der []byte) (folded, bool) {
-	if len(der) > maxNameBytes {
+	if len(der) > maxFoldedBytes {
 		return nil, false
 	}
 	rest, ok := only(der, derSequence)

@@ -48,7 +48,7 @@ func TestNamesMatchAsRFC5280Says(t *testing.T) {
 		"with another attribute type":           {tlv(0x30, tlv(0x31, cn("a")...)...), tlv(0x30, tlv(0x31, ou("a")...)...), false},
 		"malformed, byte by byte":               {[]byte{0x30, 5, 1}, []byte{0x30, 5, 1}, true},
 		"malformed, and another":                {[]byte{0x30, 5, 1}, []byte{0x30, 5, 2}, false},
-		"too long to be read, in other letters": {utf8Name(strings.Repeat("a", 9000)), utf8Name(strings.Repeat("A", 9000)), false},
+		"too long to be read, in other letters": {utf8Name(strings.Repeat("a", 2100)), utf8Name(strings.Repeat("A", 2100)), false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			if got := truststore.NameKey(c.a) == truststore.NameKey(c.b); got != c.want {

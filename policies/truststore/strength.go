@@ -73,7 +73,7 @@ func costOf(c *x509.Certificate) int {
 		case elliptic.P384():
 			return 8
 		case elliptic.P521():
-			return 20
+			return 24
 		}
 	}
 	return 1

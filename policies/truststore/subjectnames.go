@@ -40,10 +40,7 @@ func checkedNames(c *x509.Certificate) ([]generalName, error) {
 	}
 	names := make([]generalName, 0, len(alternatives)+1)
 	if hasSubject(c) {
-		subject, err := directoryName(c.RawSubject)
-		if err != nil {
-			return nil, decision.Deny(decision.CertificateMalformed, describe(c)+" subject", err)
-		}
+		subject := directoryName(c.RawSubject)
 		subject.shown = "its subject " + strconv.Quote(bounded(c.Subject.String()))
 		names = append(names, subject)
 	}
@@ -96,7 +93,7 @@ func readName(tag byte, value []byte) (generalName, error) {
 		}
 		return generalName{tag: tag, address: address, shown: show("iPAddress", address.String())}, nil
 	case tagDirectory:
-		return directoryName(value)
+		return directoryName(value), nil
 	case tagOther:
 		if bytes.HasPrefix(value, smtpUTF8Mailbox) {
 			return generalName{tag: tagEmail, shown: "an SmtpUTF8Mailbox", problem: "is not compared"}, nil
@@ -105,12 +102,13 @@ func readName(tag byte, value []byte) (generalName, error) {
 	return generalName{tag: tag, shown: "a name of kind [" + strconv.Itoa(int(tag)) + "]", problem: "is of a kind that is not compared"}, nil
 }
 
-func directoryName(der []byte) (generalName, error) {
+func directoryName(der []byte) generalName {
 	name, ok := foldName(der)
+	out := generalName{tag: tagDirectory, name: name, shown: "a directoryName"}
 	if !ok {
-		return generalName{}, errors.New("the name cannot be read, or is too long")
+		out.problem = "cannot be read, or is too long"
 	}
-	return generalName{tag: tagDirectory, name: name, shown: "a directoryName"}, nil
+	return out
 }
 
 func mailbox(text string) generalName {
