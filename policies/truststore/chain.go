@@ -12,10 +12,10 @@ import (
 
 // Bounds of the signature checks that one decision may cost: how many, and how
 // dear they are together. A check by a key on P-256 is the unit, and takes some
-// 60 µs; by one on P-521 it takes as long as two dozen.
+// 60 µs; by one on P-521 it takes as long as twenty.
 const (
 	MaxSignatureChecks = 50
-	maxSignatureCost   = 96
+	maxSignatureCost   = 80
 )
 
 // Chain is a presented certificate with the intermediates presented beside it.

@@ -65,15 +65,20 @@ func checkSignatureAlgorithm(c *x509.Certificate) error {
 func costOf(c *x509.Certificate) int {
 	switch key := c.PublicKey.(type) {
 	case *rsa.PublicKey:
-		if key.N.BitLen() > 4096 {
-			return 4
+		switch bits := key.N.BitLen(); {
+		case bits > 4096:
+			return 20
+		case bits > 3072:
+			return 3
+		case bits > 2048:
+			return 2
 		}
 	case *ecdsa.PublicKey:
 		switch key.Curve {
 		case elliptic.P384():
 			return 8
 		case elliptic.P521():
-			return 24
+			return 20
 		}
 	}
 	return 1

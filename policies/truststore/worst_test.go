@@ -111,7 +111,7 @@ func TestTheWorstInputsAreBounded(t *testing.T) {
 }
 
 func TestDearSignaturesCountForMore(t *testing.T) {
-	for kind, c := range map[testca.KeyKind]struct{ most int }{testca.P384: {12}, testca.P521: {4}} {
+	for kind, c := range map[testca.KeyKind]struct{ most int }{testca.P384: {10}, testca.P521: {4}} {
 		var others []*testca.Issued
 		for range c.most {
 			others = append(others, selfSigned(t, testca.Template{CommonName: "root", CA: true, Key: newKey(t, kind)}))

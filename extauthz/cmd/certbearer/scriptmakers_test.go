@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/json"
 	"encoding/pem"
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,10 +45,13 @@ func makeCertificate() {
 	server := flags.Bool("server", false, "for TLS servers only")
 	weak := flags.Bool("rsa1024", false, "with an RSA key of 1024 bits")
 	dns := flags.String("dns", "", "a DNS name")
+	organization := flags.String("org", "", "the organization of the subject")
+	permits := flags.String("permits", "", "the organization that the CA may issue for: a directoryName constraint")
+	policy := flags.String("policy", "", "a certificate policy")
 	mustNot(flags.Parse(os.Args[2:]))
 	args := flags.Args()
 
-	template := testca.Template{CA: *ca, NotAfter: time.Now().AddDate(0, 0, *days)}
+	template := testca.Template{CA: *ca, Organization: *organization, NotAfter: time.Now().AddDate(0, 0, *days)}
 	if *server {
 		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	}
@@ -54,6 +60,12 @@ func makeCertificate() {
 	}
 	if *dns != "" {
 		template.DNSNames = []string{*dns}
+	}
+	if *permits != "" {
+		template.ExtraExtensions = append(template.ExtraExtensions, permitsOrganization(*permits))
+	}
+	if *policy != "" {
+		template.ExtraExtensions = append(template.ExtraExtensions, hasPolicy(*policy))
 	}
 	var issued *testca.Issued
 	switch kind {
@@ -69,6 +81,25 @@ func makeCertificate() {
 		issued = must(testca.SelfSigned(template))
 	}
 	mustNot(issued.WriteFiles(args[1], args[2]))
+}
+
+// permitsOrganization is a nameConstraints extension (RFC 5280 4.2.1.10).
+func permitsOrganization(name string) pkix.Extension {
+	base := asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: must(asn1.Marshal(pkix.Name{Organization: []string{name}}.ToRDNSequence()))}
+	value := must(asn1.Marshal(struct {
+		Permitted []struct{ Base asn1.RawValue } `asn1:"tag:0"`
+	}{[]struct{ Base asn1.RawValue }{{base}}}))
+	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 30}, Critical: true, Value: value}
+}
+
+// hasPolicy is a certificatePolicies extension (RFC 5280 4.2.1.4).
+func hasPolicy(policy string) pkix.Extension {
+	var id asn1.ObjectIdentifier
+	for _, arc := range strings.Split(policy, ".") {
+		id = append(id, must(strconv.Atoi(arc)))
+	}
+	value := must(asn1.Marshal([]struct{ ID asn1.ObjectIdentifier }{{id}}))
+	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 32}, Value: value}
 }
 
 func readIssuer(certFile, keyFile string) *testca.Issued {
