@@ -18,7 +18,7 @@ type verifyCommand struct {
 	presentedFiles
 	Purpose  string    `help:"What the certificate is for: client authentication, or any (${enum})." enum:"client,any" default:"client"`
 	MaxDepth *uint8    `help:"The most intermediates that a path may have between the certificate and its CA, self-issued ones not counted." placeholder:"N"`
-	Policy   []string  `help:"Certificate policies, one of which has to lead down the path." placeholder:"OID,…"`
+	Policy   []string  `help:"Certificate policies, one of which has to lead down the path." placeholder:"OID"`
 	Time     time.Time `help:"Judge as of this time instead of now." placeholder:"RFC3339"`
 	JSON     bool      `name:"json" help:"Print JSON."`
 }
