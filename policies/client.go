@@ -92,6 +92,7 @@ type clientExtra struct {
 	scope        []string
 	audience     []string
 	introspects  []string
+	policies     []string
 	mode         Mode
 }
 
@@ -115,6 +116,10 @@ func (c *Client) AuthMethod() AuthMethod { return c.method }
 
 // Binding returns the subject that certificates accepted by chain must have.
 func (c *Client) Binding() truststore.Binding { return c.extra().binding }
+
+// CertificatePolicies returns the certificate policies, one of which has to lead
+// down the path of a certificate accepted by chain; none asks for none.
+func (c *Client) CertificatePolicies() []string { return slices.Clone(c.extra().policies) }
 
 // IsRemnant reports whether the record is one of [Remnant].
 func (c *Client) IsRemnant() bool { return c.extra().remnant }

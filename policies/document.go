@@ -138,6 +138,7 @@ type reader struct {
 	scope       []string
 	audience    []string
 	introspects []string
+	policies    []string
 	grants      []string
 }
 
@@ -253,6 +254,8 @@ func (r *reader) read(m member) *Fault {
 		return readAudience(m.value, &r.audience)
 	case "introspects":
 		return readAudience(m.value, &r.introspects)
+	case "certificatePolicies":
+		return readPolicies(m.value, &r.policies)
 	case "grantType":
 		return readTexts(m.value, &r.grants)
 	case "accessTokenLifetime":
@@ -435,6 +438,8 @@ func (r *reader) complete(resourceType bool) *Fault {
 		return &Fault{Field: "tlsClientAuth", Problem: "is missing: tls_client_auth binds the client to a subject (RFC 8705 2.1.2)"}
 	case r.method == SelfSignedTLSClientAuth && r.bindingSet:
 		return &Fault{Field: "tlsClientAuth", Problem: "has no meaning with self_signed_tls_client_auth, which accepts pinned certificates only"}
+	case r.method == SelfSignedTLSClientAuth && len(r.policies) > 0:
+		return &Fault{Field: "certificatePolicies", Problem: "has no meaning with self_signed_tls_client_auth, which accepts pinned certificates only"}
 	}
 	if extra := beyond(r.defaults, r.scope); len(r.scope) > 0 && extra >= 0 {
 		return &Fault{Field: "defaultScope", Problem: fmt.Sprintf("value %d is not in scope", extra+1)}
@@ -454,7 +459,7 @@ func beyond(asked, most []string) int {
 func (r *reader) client() *Client {
 	c := &Client{id: strings.Clone(r.doc.ID), status: r.doc.Status, method: r.method, lifetime: r.lifetime}
 	c.otherGrants = len(r.grants) > 0 && !slices.Contains(r.grants, "client_credentials")
-	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects, mode: r.mode}
+	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects, policies: r.policies, mode: r.mode}
 	c.more = &more // pins go there
 	for _, entry := range r.doc.TrustStore {
 		if r.method != TLSClientAuth && !c.HasPin(entry.Thumbprint) {
@@ -465,7 +470,7 @@ func (r *reader) client() *Client {
 		}
 	}
 	c.more = nil
-	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience)+len(more.introspects) > 0 || !more.binding.IsZero() || more.mode != ModeUnsaid {
+	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience)+len(more.introspects)+len(more.policies) > 0 || !more.binding.IsZero() || more.mode != ModeUnsaid {
 		c.more = &more
 	}
 	return c

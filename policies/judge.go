@@ -82,7 +82,8 @@ func (c *Client) byChain(s *Snapshot, chain *truststore.Chain, at time.Time) (tr
 			usable = append(usable, anchor)
 		}
 	}
-	path, err := truststore.Verify(chain, usable, at)
+	terms := truststore.Terms{At: at, Policies: c.extra().policies}
+	path, err := terms.Verify(chain, usable)
 	if err != nil {
 		return nil, c.explainUnbound(s, chain, usable, at, err)
 	}
@@ -98,7 +99,7 @@ func (c *Client) explainUnbound(s *Snapshot, chain *truststore.Chain, usable []*
 	if len(usable) == len(anchors) || decision.ReasonOf(err) != decision.PathNotFound {
 		return err
 	}
-	if _, otherErr := truststore.Verify(chain, anchors, at); otherErr != nil {
+	if _, otherErr := (truststore.Terms{At: at, Policies: c.extra().policies}).Verify(chain, anchors); otherErr != nil {
 		return otherErr
 	}
 	if s.requireBinding {
