@@ -238,3 +238,35 @@ func TestTheSearchForAPathIsBounded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestMailboxesInTheSubjectAreConstrainedWhereThereAreNoOtherNames(t *testing.T) {
+	root := selfSigned(t, testca.Template{CommonName: "root", CA: true, ExtraExtensions: []pkix.Extension{permits(email("lab.example"))}})
+	for sentence, c := range map[string]struct {
+		leaf  testca.Template
+		value any
+		want  string
+	}{
+		"within":                     {with(), "a@lab.example", "accepted"},
+		"outside":                    {with(), "a@other.example", "path_invalid"},
+		"no text":                    {with(), 7, "path_invalid"},
+		"outside, beside a DNS name": {host("a.example"), "a@other.example", "accepted"},
+	} {
+		leaf := *issue(t, root, c.leaf).Certificate
+		leaf.Subject.Names = append(slices.Clone(leaf.Subject.Names), pkix.AttributeTypeAndValue{Type: []int{1, 2, 840, 113549, 1, 9, 1}, Value: c.value})
+		_, err := truststore.Verify(truststore.NewChain(&leaf, nil), anchorsOf(t, root), time.Now())
+		if got := reasonText(err); got != c.want {
+			t.Errorf("%s: got %s (%v), want %s", sentence, got, err, c.want)
+		}
+	}
+}
+
+func TestEveryCAOfAPathTakesRoom(t *testing.T) {
+	root := selfSigned(t, testca.Template{CommonName: "root", CA: true, MaxPathLen: pointer(1)})
+	first := issue(t, root, ca("first"))
+	second := issue(t, first, ca("second"))
+	leaf := issue(t, second, testca.Template{CommonName: "leaf"})
+	_, err := truststore.Verify(chainOf(leaf, first, second), anchorsOf(t, root), time.Now())
+	if got := reasonText(err); got != "path_invalid" || !strings.Contains(err.Error(), `the pathLenConstraint of certificate "CN=root" leaves no room`) {
+		t.Errorf("got %s (%v)", got, err)
+	}
+}
