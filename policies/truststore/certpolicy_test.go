@@ -77,6 +77,12 @@ func TestCertificatePoliciesBothWays(t *testing.T) {
 		"an anchor requires one":                           {three{root: root(requires(0)), leaf: with()}, nil, "path_invalid"},
 		"an anchor requires one, and there is one":         {three{root: root(requires(0)), inter: inter(g), leaf: with(g)}, nil, "accepted"},
 		"an anchor lists another":                          {three{root: root(s), inter: inter(g), leaf: with(g)}, []asn1.ObjectIdentifier{gold}, "path_invalid"},
+		"a requirement of a negative number":               {three{inter: inter(ce(36, true, tlv(0x30, 0x80, 1, 0xff)...)), leaf: with()}, nil, "path_invalid"},
+		"a requirement after the other":                    {three{inter: inter(ce(36, true, tlv(0x30, 0x81, 1, 0, 0x80, 1, 0)...)), leaf: with()}, nil, "path_invalid"},
+		"a requirement in pieces":                          {three{inter: inter(ce(36, true, tlv(0x30, 0xa0, 3, 2, 1, 0)...)), leaf: with()}, nil, "path_invalid"},
+		"a requirement of nothing":                         {three{inter: inter(ce(36, true, tlv(0x30)...)), leaf: with()}, nil, "path_invalid"},
+		"a requirement and a ban on translation":           {three{inter: inter(g, ce(36, true, tlv(0x30, 0x80, 1, 0, 0x81, 1, 0)...)), leaf: with(g)}, nil, "accepted"},
+		"a negative ban on any":                            {three{inter: inter(g, forbidsAny(0xff)), leaf: with(all)}, []asn1.ObjectIdentifier{gold}, "path_invalid"},
 		"a requirement not critical, without policies":     {three{inter: inter(ce(36, false, tlv(0x30, 0x80, 1, 3)...)), leaf: with()}, nil, "path_invalid"},
 		"a requirement not critical, with policies":        {three{inter: inter(g, ce(36, false, tlv(0x30, 0x80, 1, 0)...)), leaf: with(g)}, nil, "accepted"},
 	} {

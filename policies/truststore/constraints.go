@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/bits"
 	"net/netip"
+	"slices"
 
 	"github.com/certbearer/certbearer/policies/decision"
 )
@@ -37,6 +38,7 @@ type subtree struct {
 	tag     byte
 	text    string // a host, a domain or a mailbox, in lower case
 	name    folded
+	vague   bool   // of a name: see foldNameOf
 	shown   string // of a directory name
 	network netip.Prefix
 }
@@ -102,6 +104,9 @@ func parseConstraints(der []byte) (*constraints, error) {
 		if err != nil {
 			return nil, err
 		}
+		if tag == 0xa1 && slices.ContainsFunc(trees, func(t subtree) bool { return t.vague }) {
+			return nil, errors.New("an excluded directory name has text of a type that is not compared")
+		}
 		switch tag {
 		case 0xa0:
 			out.permitted = trees
@@ -164,7 +169,7 @@ func parseSubtree(content []byte) (subtree, error) {
 	case tagIP:
 		tree.network, err = networkConstraint(value)
 	case tagDirectory:
-		tree.name, tree.shown, err = nameConstraint(value)
+		err = tree.readName(value)
 	}
 	return tree, err
 }
@@ -179,16 +184,17 @@ func inForm(tag byte) bool {
 	return constructed
 }
 
-func nameConstraint(value []byte) (folded, string, error) {
-	name, ok := foldName(value)
-	if !ok {
-		return nil, "", errors.New("a directory name cannot be read, or is too long")
+func (t *subtree) readName(value []byte) error {
+	var ok bool
+	if t.name, t.vague, ok = foldNameOf(value); !ok {
+		return errors.New("a directory name cannot be read, or is too long")
 	}
 	var shown pkix.RDNSequence
 	if _, err := asn1.Unmarshal(value, &shown); err != nil {
-		return nil, "", errors.New("a directory name cannot be read")
+		return errors.New("a directory name cannot be read")
 	}
-	return name, shown.String(), nil
+	t.shown = shown.String()
+	return nil
 }
 
 // hostConstraint reads a host. One with a dot before it is a domain, which only

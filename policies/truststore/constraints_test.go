@@ -45,10 +45,16 @@ func named(alternatives ...[]byte) testca.Template {
 	return with(ce(17, false, tlv(0x30, slices.Concat(alternatives...)...)...))
 }
 
+// organizationIn is a name of one organization in a string type.
+func organizationIn(tag byte, text string) []byte {
+	return tlv(0x30, tlv(0x31, tlv(0x30, append([]byte{6, 3, 0x55, 4, 10}, tlv(tag, []byte(text)...)...)...)...)...)
+}
+
 func TestNameConstraintsBothWays(t *testing.T) {
 	other := func(tag byte) []byte { return subtreeOf(tag, tlv(6, 0x2a, 3)) }
 	otherName := tlv(0xa0, append(tlv(6, 0x2a, 3), tlv(0xa0, tlv(0x0c, 'x')...)...)...)
 	smtp := tlv(0xa0, append([]byte{6, 8, 0x2b, 6, 1, 5, 5, 7, 8, 9}, tlv(0xa0, tlv(0x0c, []byte("é@lab.example")...)...)...)...)
+	t61 := organizationIn(20, "Acme")
 	mailSubject := with()
 	mailSubject.ExtraExtensions = nil
 
@@ -81,6 +87,12 @@ func TestNameConstraintsBothWays(t *testing.T) {
 		"an excluded mailbox":                 {excludes(email("a@lab.example")), mail("a@lab.example"), "path_invalid"},
 		"a mailbox beside an excluded one":    {excludes(email("a@lab.example")), mail("b@lab.example"), "accepted"},
 		"a mailbox with an @ within quotes":   {permits(email("lab.example")), mail(`"a@lab.example"@evil.example`), "path_invalid"},
+		"two mailboxes in one":                {permits(email("lab.example")), mail("a@evil.example@lab.example"), "path_invalid"},
+		"a mailbox with a control character":  {permits(email("lab.example")), mail("a\x00@lab.example"), "path_invalid"},
+		"a mailbox in a list":                 {permits(email("lab.example")), mail("x@evil.example,a@lab.example"), "path_invalid"},
+		"an excluded mailbox in quotes":       {excludes(email("a@lab.example")), mail(`"\a"@lab.example`), "path_invalid"},
+		"a permitted mailbox in quotes":       {permits(email("a@lab.example")), mail(`"a"@lab.example`), "accepted"},
+		"a mailbox whose quotes end early":    {permits(email("lab.example")), mail(`"a"@evil.example,"@lab.example`), "path_invalid"},
 		"a mailbox at an address literal":     {excludes(email("lab.example")), mail("a@[192.0.2.7]"), "path_invalid"},
 		"an address literal, unconstrained":   {permits(dns("lab.example")), mail("a@[192.0.2.7]"), "accepted"},
 		"a mailbox beyond ASCII, constrained": {permits(email("lab.example")), named(smtp), "path_invalid"},
@@ -98,28 +110,34 @@ func TestNameConstraintsBothWays(t *testing.T) {
 		"an excluded URI":                    {excludes(uri("lab.example")), at("spiffe://lab.example/a"), "path_invalid"},
 		"a URI beside an excluded one":       {excludes(uri("lab.example")), at("spiffe://td.example/a"), "accepted"},
 
-		"an address within the network":            {permits(network(t, "192.0.2.0/24")), ip("192.0.2.7"), "accepted"},
-		"an address beside the network":            {permits(network(t, "192.0.2.0/24")), ip("192.0.3.7"), "path_invalid"},
-		"an IPv6 address where IPv4 is permitted":  {permits(network(t, "192.0.2.0/24")), ip("2001:db8::7"), "path_invalid"},
-		"an IPv6 address within the network":       {permits(network(t, "2001:db8::/32")), ip("2001:db8::7"), "accepted"},
-		"an excluded address":                      {excludes(network(t, "192.0.2.0/24")), ip("192.0.2.7"), "path_invalid"},
-		"an address beside an excluded network":    {excludes(network(t, "192.0.2.0/24")), ip("198.51.100.7"), "accepted"},
-		"an IPv4 address, and all IPv6 excluded":   {excludes(network(t, "::/0")), ip("192.0.2.7"), "accepted"},
-		"a subject within the directory":           {permits(organization(t, "Acme")), of("Acme"), "accepted"},
-		"a subject within, in other letters":       {permits(organization(t, "Acme Labs")), of("  ACME   labs"), "accepted"},
-		"a subject beside the directory":           {permits(organization(t, "Acme")), of("Other"), "path_invalid"},
-		"a subject that only begins like it":       {permits(organization(t, "Acme")), of("Acme2"), "path_invalid"},
-		"a subject without the attribute":          {permits(organization(t, "Acme")), with(), "path_invalid"},
-		"a subject that is too long to be read":    {excludes(organization(t, "Acme")), testca.Template{CommonName: strings.Repeat("a", 2100)}, "path_invalid"},
-		"an excluded subject":                      {excludes(organization(t, "Acme")), of("acme"), "path_invalid"},
-		"a subject beside an excluded one":         {excludes(organization(t, "Acme")), of("Other"), "accepted"},
-		"an alternative directory name beside it":  {permits(organization(t, "leaf")), named(tlv(0xa4, marshal(t, pkix.Name{Organization: []string{"Other"}}.ToRDNSequence())...)), "path_invalid"},
-		"an excluded alternative directory name":   {excludes(organization(t, "Acme")), named(tlv(0xa4, marshal(t, pkix.Name{Organization: []string{"Acme"}}.ToRDNSequence())...)), "path_invalid"},
-		"an alternative directory name elsewhere":  {excludes(organization(t, "Acme")), named(tlv(0xa4, marshal(t, pkix.Name{Organization: []string{"Other"}}.ToRDNSequence())...)), "accepted"},
-		"a constraint on another kind of name":     {permits(email("lab.example")), host("other.example"), "accepted"},
-		"another kind excluded, and a name of it":  {excludes(other(0xa0)), named(otherName), "path_invalid"},
-		"another kind permitted, and a name of it": {permits(other(0xa0)), named(otherName), "path_invalid"},
-		"another kind, and no name of it":          {excludes(other(0xa0)), host("lab.example"), "accepted"},
+		"an address within the network":              {permits(network(t, "192.0.2.0/24")), ip("192.0.2.7"), "accepted"},
+		"an address beside the network":              {permits(network(t, "192.0.2.0/24")), ip("192.0.3.7"), "path_invalid"},
+		"an IPv6 address where IPv4 is permitted":    {permits(network(t, "192.0.2.0/24")), ip("2001:db8::7"), "path_invalid"},
+		"an IPv6 address within the network":         {permits(network(t, "2001:db8::/32")), ip("2001:db8::7"), "accepted"},
+		"an excluded address":                        {excludes(network(t, "192.0.2.0/24")), ip("192.0.2.7"), "path_invalid"},
+		"an address beside an excluded network":      {excludes(network(t, "192.0.2.0/24")), ip("198.51.100.7"), "accepted"},
+		"an IPv4 address, and all IPv6 excluded":     {excludes(network(t, "::/0")), ip("192.0.2.7"), "accepted"},
+		"a subject within the directory":             {permits(organization(t, "Acme")), of("Acme"), "accepted"},
+		"a subject within, in other letters":         {permits(organization(t, "Acme Labs")), of("  ACME   labs"), "accepted"},
+		"a subject beside the directory":             {permits(organization(t, "Acme")), of("Other"), "path_invalid"},
+		"a subject that only begins like it":         {permits(organization(t, "Acme")), of("Acme2"), "path_invalid"},
+		"a subject without the attribute":            {permits(organization(t, "Acme")), with(), "path_invalid"},
+		"a subject that is too long to be read":      {excludes(organization(t, "Acme")), testca.Template{CommonName: strings.Repeat("a", 2100)}, "path_invalid"},
+		"an excluded subject":                        {excludes(organization(t, "Acme")), of("acme"), "path_invalid"},
+		"a subject beside an excluded one":           {excludes(organization(t, "Acme")), of("Other"), "accepted"},
+		"an alternative directory name beside it":    {permits(organization(t, "leaf")), named(tlv(0xa4, marshal(t, pkix.Name{Organization: []string{"Other"}}.ToRDNSequence())...)), "path_invalid"},
+		"an excluded alternative directory name":     {excludes(organization(t, "Acme")), named(tlv(0xa4, marshal(t, pkix.Name{Organization: []string{"Acme"}}.ToRDNSequence())...)), "path_invalid"},
+		"an alternative directory name elsewhere":    {excludes(organization(t, "Acme")), named(tlv(0xa4, marshal(t, pkix.Name{Organization: []string{"Other"}}.ToRDNSequence())...)), "accepted"},
+		"an excluded subject as T61String":           {excludes(organization(t, "Acme")), named(tlv(0xa4, t61...)), "path_invalid"},
+		"a T61String where no names are excluded":    {excludes(dns("lab.example")), named(tlv(0xa4, t61...)), "accepted"},
+		"a subject where a T61String is excluded":    {excludes(subtreeOf(0xa4, t61)), of("Other"), "path_invalid"},
+		"an excluded name as VisibleString":          {excludes(organization(t, "Acme")), named(tlv(0xa4, organizationIn(26, "Acme")...)), "path_invalid"},
+		"bytes that are no UTF8String, and excluded": {excludes(organization(t, "Acme")), named(tlv(0xa4, organizationIn(12, "Acme\xff")...)), "path_invalid"},
+		"a host in pieces":                           {permits(dns("lab.example")), named(tlv(0xa2, []byte("lab.example")...)), "certificate_malformed"},
+		"a constraint on another kind of name":       {permits(email("lab.example")), host("other.example"), "accepted"},
+		"another kind excluded, and a name of it":    {excludes(other(0xa0)), named(otherName), "path_invalid"},
+		"another kind permitted, and a name of it":   {permits(other(0xa0)), named(otherName), "path_invalid"},
+		"another kind, and no name of it":            {excludes(other(0xa0)), host("lab.example"), "accepted"},
 
 		"constraints that are not critical": {ce(30, false, permits(dns("lab.example")).Value...), host("lab.example"), "path_invalid"},
 		"an empty list":                     {ce(30, true, tlv(0x30, tlv(0xa0)...)...), with(), "certificate_malformed or path_invalid"},

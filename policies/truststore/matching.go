@@ -55,6 +55,9 @@ func (c *constraints) refuse(name generalName) string {
 		if name.problem != "" {
 			return name.problem + "; something of the kind is excluded by the nameConstraints"
 		}
+		if name.vague {
+			return "has text of a type that is not compared; something of the kind is excluded by the nameConstraints"
+		}
 		if tree.covers(name, true) {
 			return "is within " + tree.String() + ", which is excluded by the nameConstraints"
 		}

@@ -52,9 +52,15 @@ func checkCriticality(c *x509.Certificate) error {
 			if !extension.Critical && len(c.Policies) == 0 {
 				return invalid(c, "its policyConstraints are not critical, and it has no policies (RFC 5280 4.2.1.11)")
 			}
+			if !readPolicyConstraints(extension.Value) {
+				return invalid(c, "its policyConstraints are malformed (RFC 5280 4.2.1.11)")
+			}
 		case oidInhibitAnyPolicy:
 			if !extension.Critical {
 				return invalid(c, "its inhibitAnyPolicy is not critical (RFC 5280 4.2.1.14)")
+			}
+			if c.InhibitAnyPolicy < 0 {
+				return invalid(c, "its inhibitAnyPolicy is negative (RFC 5280 4.2.1.14)")
 			}
 		case oidNameConstraints:
 			if !c.IsCA {
@@ -63,6 +69,21 @@ func checkCriticality(c *x509.Certificate) error {
 		}
 	}
 	return nil
+}
+
+// readPolicyConstraints reports whether crypto/x509 has read all of them. It
+// passes over what it does not expect, and with it over the constraint.
+func readPolicyConstraints(der []byte) bool {
+	rest, ok := only(der, derSequence)
+	last := byte(0)
+	for ok && len(rest) > 0 {
+		var tag byte
+		var number []byte
+		tag, number, rest, ok = element(rest)
+		ok = ok && tag > last && (tag == 0x80 || tag == 0x81) && len(number) > 0 && number[0] < 0x80
+		last = tag
+	}
+	return ok && last != 0
 }
 
 // checkAuthority holds a CA certificate to what can be said of it alone, an

@@ -59,6 +59,9 @@ func altNames(c *x509.Certificate) ([]altName, error) {
 		if raw.Class != asn1.ClassContextSpecific || raw.Tag > tagRegistered {
 			return nil, errors.New("an alternative name of no kind that there is")
 		}
+		if !inForm(raw.FullBytes[0]) {
+			return nil, errors.New("an alternative name in pieces, or without the parts that it is to have")
+		}
 		names = append(names, altName{tag: raw.Tag, value: raw.Bytes})
 	}
 	return names, nil

@@ -20,6 +20,7 @@ type generalName struct {
 	shown   string // as a denial shows it
 	name    folded
 	address netip.Addr
+	vague   bool // of a name: see foldNameOf
 	// problem says why it cannot be compared with a constraint of its kind.
 	problem string
 }
@@ -103,8 +104,8 @@ func readName(tag byte, value []byte) (generalName, error) {
 }
 
 func directoryName(der []byte) generalName {
-	name, ok := foldName(der)
-	out := generalName{tag: tagDirectory, name: name, shown: "a directoryName"}
+	name, vague, ok := foldNameOf(der)
+	out := generalName{tag: tagDirectory, name: name, vague: vague, shown: "a directoryName"}
 	if !ok {
 		out.problem = "cannot be read, or is too long"
 	}
@@ -115,7 +116,7 @@ func mailbox(text string) generalName {
 	folded, ok := foldMailbox(text)
 	name := generalName{tag: tagEmail, text: folded, shown: show("rfc822Name", text)}
 	if !ok {
-		name.problem = "has no host name, which the constraint is about"
+		name.problem = "is no mailbox of a host name, which the constraint is about"
 	}
 	return name
 }
@@ -127,8 +128,32 @@ func foldMailbox(text string) (string, bool) {
 	if at < 1 || !isASCII(text) {
 		return "", false
 	}
+	local, ok := localPart(text[:at])
 	domain := lowerASCII(text[at+1:])
-	return text[:at] + "@" + domain, isHost(domain)
+	return local + "@" + domain, ok && isHost(domain)
+}
+
+// localPart reads a Local-part of RFC 5321 4.1.2 without its quotes, with which it
+// is the same mailbox as without. Outside quotes nothing may stand in which
+// another reader sees a second mailbox.
+func localPart(text string) (string, bool) {
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return "", false
+	}
+	if text[0] != '"' {
+		return text, !strings.ContainsAny(text, ` "(),:;<>@[\]`)
+	}
+	var out []byte
+	for i := 1; i < len(text); i++ {
+		switch {
+		case text[i] == '"':
+			return string(out), i == len(text)-1
+		case text[i] == '\\' && i+1 < len(text):
+			i++
+		}
+		out = append(out, text[i])
+	}
+	return "", false
 }
 
 func uriName(text string) (generalName, error) {
