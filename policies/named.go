@@ -38,37 +38,31 @@ func keyName(subject [32]byte, keyID []byte) [32]byte {
 	return sha256.Sum256(append(text, keyID...))
 }
 
-// manyNamed reports whether more CAs have the issuer's name than are tried.
-func (s *Snapshot) manyNamed(certificate *x509.Certificate) bool {
+// namesakes reports whether several CAs have the issuer's name.
+func (s *Snapshot) namesakes(certificate *x509.Certificate) bool {
 	all, _ := s.named.get(subjectName(certificate.RawIssuer))
-	return len(all) > maxGuesses
+	return len(all) > 1
 }
 
-// likelySigners yields the CAs that may have signed the certificate, the likely
-// ones first. Many may have one name: "CN=Root CA" is popular, and everyone who
-// copies a tutorial's openssl command has its subject. So it is the certificate's
-// authorityKeyIdentifier that finds them, and then CAs that have no identifier.
-// One whose identifier is another is no issuer (RFC 5280 4.2.1.1), but CAs are
-// not always renewed by the book: while they are few, they are tried as well.
-func (s *Snapshot) likelySigners(certificate *x509.Certificate) iter.Seq[[32]byte] {
-	return func(yield func([32]byte) bool) {
+// likelySigners yields the CAs that may have signed the certificate, in lists,
+// the likely ones first. Many may have one name: "CN=Root CA" is popular, and
+// everyone who copies a tutorial's openssl command has its subject. So it is the
+// certificate's authorityKeyIdentifier that finds them. The rest are guesses: CAs
+// that have no identifier and, while they are few, those whose identifier is
+// another. Such a one is no issuer (RFC 5280 4.2.1.1), but CAs are not always
+// renewed by the book.
+func (s *Snapshot) likelySigners(certificate *x509.Certificate) iter.Seq[[][32]byte] {
+	return func(yield func([][32]byte) bool) {
 		keyID, issuer := certificate.AuthorityKeyId, subjectName(certificate.RawIssuer)
-		lists := make([][][32]byte, 0, 3)
 		if len(keyID) > 0 {
-			exact, _ := s.named.get(keyName(issuer, keyID))
-			lists = append(lists, exact)
-		}
-		unnumbered, _ := s.named.get(keyName(issuer, nil))
-		lists = append(lists, unnumbered)
-		if all, _ := s.named.get(issuer); len(keyID) == 0 || len(all) <= maxGuesses {
-			lists = append(lists, all)
-		}
-		for _, list := range lists {
-			for _, id := range list {
-				if !yield(id) {
-					return
-				}
+			if exact, _ := s.named.get(keyName(issuer, keyID)); !yield(exact) {
+				return
 			}
 		}
+		guesses, _ := s.named.get(keyName(issuer, nil))
+		if all, _ := s.named.get(issuer); len(keyID) == 0 || len(all) <= maxGuesses {
+			guesses = slices.Concat(guesses, all)
+		}
+		yield(guesses)
 	}
 }

@@ -248,27 +248,32 @@ func appendNew(list, more, others []*authority) []*authority {
 // name is that of its issuer. It asks all that are likely and does not stop at
 // one: who may choose a key can make one that fits a given signature, without
 // being able to sign anything, and must not take the place of the CA that did.
+// But once there is one, no guess is worth a dear check: a name is free to choose,
+// and some dear keys of that name would use up what the decision may cost.
 // own, which may be nil, is the CA that the certificate is of.
 func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificate, own *authority) ([]*authority, error) {
-	if s.manyNamed(certificate) && chain.SelfSigned(certificate) {
+	if s.namesakes(certificate) && chain.SelfSigned(certificate) {
 		return nil, nil // nobody else's: it need not be tried on all of them
 	}
 	var signers []*authority
 	var weak error
-	for id := range s.likelySigners(certificate) {
-		authority, found := s.authority.get(id)
-		if !found || authority == own || slices.Contains(signers, authority) {
-			continue
+	for likely := range s.likelySigners(certificate) {
+		found := len(signers) > 0
+		for _, id := range likely {
+			authority, known := s.authority.get(id)
+			if !known || authority == own || slices.Contains(signers, authority) || found && authority.anchors[0].Dear() {
+				continue
+			}
+			signed, err := chain.Signed(authority.anchors[0].Anchor, certificate)
+			if decision.ReasonOf(err) == decision.PathTooComplex {
+				return nil, err
+			}
+			if signed {
+				signers = append(signers, authority)
+			}
+			// A weak CA of the same name is no reason not to ask the next.
+			weak = cmp.Or(weak, err)
 		}
-		signed, err := chain.Signed(authority.anchors[0].Anchor, certificate)
-		if decision.ReasonOf(err) == decision.PathTooComplex {
-			return nil, err
-		}
-		if signed {
-			signers = append(signers, authority)
-		}
-		// A weak CA of the same name is no reason not to ask the next.
-		weak = cmp.Or(weak, err)
 	}
 	if len(signers) == 0 && certificate == chain.Leaf {
 		return nil, weak

@@ -168,6 +168,22 @@ func TestManyCAsOfOneNameAreFoundByKeyIdentifier(t *testing.T) {
 	}
 }
 
+// Names are free to choose: the CAs of others that have the name of a client's
+// CA, and dear keys, are not to use up what its decisions may cost.
+func TestDearCAsOfOneNameDoNotUseUpTheChecksOfOthers(t *testing.T) {
+	mine := selfSigned(t, ca("Root CA"))
+	b := policies.Empty(policies.Options{}).Edit()
+	b.Put(client(t, "mine", fields{"certificateTrustStore": store(mine)}))
+	for i := range 7 {
+		dear := ca("Root CA")
+		dear.Key = newKey(t, testca.P521)
+		b.Put(client(t, fmt.Sprint("a", i), fields{"certificateTrustStore": store(selfSigned(t, dear))}))
+	}
+	if got, want := decide(b.Snapshot(), chainOf(issue(t, mine, leaf("x"))), policies.Hint{}, time.Now()), "mine by chain"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestManyCAsOfOneNameAreFoundWithoutKeyIdentifier(t *testing.T) {
 	for count, want := range map[int]string{
 		// One check more that nobody is above it; found, it is judged by the standard,
