@@ -33,6 +33,8 @@ func element(der []byte) (tag byte, content, rest []byte, ok bool) {
 const (
 	derSequence = 0x30
 	derSet      = 0x31
+	derBoolean  = 0x01
+	derInteger  = 0x02
 	derOID      = 0x06
 )
 

@@ -46,6 +46,10 @@ func checkSerial(serial *big.Int) string {
 func checkCriticality(c *x509.Certificate) error {
 	for _, extension := range c.Extensions {
 		switch ce(extension.Id) {
+		case oidBasicConstraints:
+			if !readBasicConstraints(extension.Value) {
+				return invalid(c, "its basicConstraints are malformed (RFC 5280 4.2.1.9)")
+			}
 		case oidPolicyConstraints:
 			// Those of a CA with policies were often not critical before RFC 5280; they
 			// are processed all the same.
@@ -69,6 +73,18 @@ func checkCriticality(c *x509.Certificate) error {
 		}
 	}
 	return nil
+}
+
+// readBasicConstraints reports whether crypto/x509 has read all of them. It
+// passes over what stands where a pathLenConstraint could.
+func readBasicConstraints(der []byte) bool {
+	rest, ok := only(der, derSequence)
+	for _, tag := range []byte{derBoolean, derInteger} {
+		if ok && len(rest) > 0 && rest[0] == tag {
+			_, _, rest, ok = element(rest)
+		}
+	}
+	return ok && len(rest) == 0
 }
 
 // readPolicyConstraints reports whether crypto/x509 has read all of them. It

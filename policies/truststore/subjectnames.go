@@ -92,7 +92,11 @@ func readName(tag byte, value []byte) (generalName, error) {
 		if !ok {
 			return generalName{}, fmt.Errorf("an iPAddress of %d octets", len(value))
 		}
-		return generalName{tag: tag, address: address, shown: show("iPAddress", address.String())}, nil
+		name := generalName{tag: tag, address: address, shown: show("iPAddress", address.String())}
+		if address.Is4In6() {
+			name.problem = "is an IPv4 address to some and none to others"
+		}
+		return name, nil
 	case tagDirectory:
 		return directoryName(value), nil
 	case tagOther:
