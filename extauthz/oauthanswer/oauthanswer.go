@@ -79,6 +79,9 @@ func Of(reason decision.Reason) (a Answer, listed bool) {
 		decision.PathInvalid,
 		decision.PathExpired,
 		decision.PathTooComplex,
+		decision.CertificateRevoked,
+		decision.RevocationUnavailable,
+		decision.RevocationStale,
 		decision.SubjectMismatch:
 		return unauthenticated, true
 	case decision.AuthMethodUnsupported:

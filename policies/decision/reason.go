@@ -139,6 +139,13 @@ const (
 	PathExpired
 	// PathTooComplex: following the presented chain takes more signature checks than a decision may.
 	PathTooComplex
+	// CertificateRevoked: a certificate on the path was revoked by its issuer.
+	CertificateRevoked
+	// RevocationUnavailable: nothing that can be believed says that a certificate
+	// on the path is not revoked, and the client asks for that.
+	RevocationUnavailable
+	// RevocationStale: what said so is past its nextUpdate.
+	RevocationStale
 	// SubjectMismatch: the chain is good but the certificate is not the subject the client is bound to.
 	SubjectMismatch
 
@@ -244,6 +251,9 @@ var reasonTexts = [reasonCount]string{
 	PathInvalid:                 "path_invalid",
 	PathExpired:                 "path_expired",
 	PathTooComplex:              "path_too_complex",
+	CertificateRevoked:          "certificate_revoked",
+	RevocationUnavailable:       "revocation_unavailable",
+	RevocationStale:             "revocation_stale",
 	SubjectMismatch:             "subject_mismatch",
 	AudienceNotAllowed:          "audience_not_allowed",
 	StatementInvalid:            "statement_invalid",

@@ -129,6 +129,12 @@ func advice(reason decision.Reason) string {
 		return "Replace the CA certificate that has ended, in the trust store or in what the client presents."
 	case decision.PathTooComplex:
 		return "Have the caller present only the intermediates between its certificate and its CA."
+	case decision.CertificateRevoked:
+		return "Have a new certificate issued. If the CA revoked it by mistake, have it publish a list without it: nothing here overrules the CA."
+	case decision.RevocationUnavailable:
+		return "See that the CA's CRL or OCSP responder can be reached and that what it answers is current and signed by the CA itself; detail says what is wrong."
+	case decision.RevocationStale:
+		return "Have the CA publish a new CRL, or its OCSP responder answer again: what is known ended at the time in detail."
 	case decision.SubjectMismatch:
 		return "Correct the client's tlsClientAuth, or have the certificate issued with the subject it says."
 

@@ -1,0 +1,149 @@
+package revocation
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	tags "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+const (
+	reasonRemoveFromCRL = 8
+	maxReason           = 10 // aACompromise
+)
+
+var errEntry = errors.New("it is no revokedCertificate")
+
+// readEntries walks revokedCertificates (RFC 5280 5.1.2.6).
+func (c *CRL) readEntries(list cryptobyte.String) error {
+	for n := 1; !list.Empty(); n++ {
+		if n > MaxCRLEntries {
+			return fmt.Errorf("the CRL has more than %d entries", MaxCRLEntries)
+		}
+		var inner cryptobyte.String
+		if !list.ReadASN1(&inner, tags.SEQUENCE) {
+			return fmt.Errorf("entry %d of the CRL: %w", n, errEntry)
+		}
+		read, err := c.readEntry(inner)
+		if err != nil {
+			return fmt.Errorf("entry %d of the CRL: %w", n, err)
+		}
+		// In a delta, removeFromCRL takes back an entry of the full list, which is
+		// the full list's to do: what a delta removes stays revoked until then.
+		// The entries of an indirect list are of issuers that are not followed.
+		if read.reason != reasonRemoveFromCRL && !c.scope.indirect {
+			c.entries.add(read)
+		}
+	}
+	c.entries.seal()
+	return nil
+}
+
+func (c *CRL) readEntry(inner cryptobyte.String) (entry, error) {
+	var e entry
+	var serial cryptobyte.String
+	if !inner.ReadASN1(&serial, tags.INTEGER) || !minimalInteger(serial) {
+		return e, errors.New("its serial number cannot be read")
+	}
+	if len(serial) > maxSerialBytes {
+		return e, fmt.Errorf("its serial number has more than %d bytes", maxSerialBytes)
+	}
+	e.serial = serial
+	var ok bool
+	if e.since, ok = readTime(&inner); !ok {
+		return e, errors.New("its revocationDate cannot be read")
+	}
+	if inner.Empty() {
+		return e, nil
+	}
+	var extensions cryptobyte.String
+	if !inner.ReadASN1(&extensions, tags.SEQUENCE) || !inner.Empty() || extensions.Empty() {
+		return e, errEntry
+	}
+	return e, c.readEntryExtensions(extensions, &e)
+}
+
+func (c *CRL) readEntryExtensions(extensions cryptobyte.String, e *entry) error {
+	seen := uint64(0)
+	for n := 0; !extensions.Empty(); n++ {
+		if n == maxExtensions {
+			return fmt.Errorf("more than %d extensions", maxExtensions)
+		}
+		arc, critical, value, err := readExtension(&extensions)
+		if err != nil {
+			return err
+		}
+		if arc >= 0 && arc < 64 {
+			if seen&(1<<arc) != 0 {
+				return errors.New("an extension stands twice")
+			}
+			seen |= 1 << arc
+		}
+		if err := c.readEntryExtension(arc, critical, value, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *CRL) readEntryExtension(arc int, critical bool, value cryptobyte.String, e *entry) error {
+	switch arc {
+	case oidReasonCode:
+		var reason int
+		if !value.ReadASN1Enum(&reason) || !value.Empty() || reason < 0 || reason > maxReason || reason == 7 {
+			return errors.New("its reasonCode is none")
+		}
+		if reason == reasonRemoveFromCRL && !c.Delta {
+			return errors.New("removeFromCRL in a list that is no delta")
+		}
+		e.reason = uint8(reason)
+	case oidCertificateIssuer:
+		if !c.scope.indirect {
+			return errors.New("it names an issuer, and the list does not say that it is indirect")
+		}
+	case oidInvalidityDate:
+	default:
+		if critical {
+			return errors.New("an extension is critical and unknown")
+		}
+	}
+	return nil
+}
+
+// readExtension reads an Extension (RFC 5280 4.1). arc is -1 for an object that
+// is no id-ce, or one with an arc of more than 7 bits.
+func readExtension(from *cryptobyte.String) (arc int, critical bool, value cryptobyte.String, err error) {
+	var inner, id cryptobyte.String
+	if !from.ReadASN1(&inner, tags.SEQUENCE) || !inner.ReadASN1(&id, tags.OBJECT_IDENTIFIER) || len(id) == 0 {
+		return 0, false, nil, errors.New("an extension cannot be read")
+	}
+	if inner.PeekASN1Tag(tags.BOOLEAN) && !inner.ReadASN1Boolean(&critical) {
+		return 0, false, nil, errors.New("an extension cannot be read")
+	}
+	if !inner.ReadASN1(&value, tags.OCTET_STRING) || !inner.Empty() {
+		return 0, false, nil, errors.New("an extension cannot be read")
+	}
+	if len(id) == 3 && id[0] == 0x55 && id[1] == 0x1d && id[2] < 0x80 {
+		return int(id[2]), critical, value, nil
+	}
+	return -1, critical, value, nil
+}
+
+// minimalInteger holds a number to its one encoding in DER: another would be
+// another number to a search.
+func minimalInteger(content []byte) bool {
+	if len(content) < 2 {
+		return len(content) == 1
+	}
+	return !(content[0] == 0 && content[1] < 0x80 || content[0] == 0xff && content[1] >= 0x80)
+}
+
+func readTime(from *cryptobyte.String) (time.Time, bool) {
+	var read time.Time
+	if from.PeekASN1Tag(tags.UTCTime) {
+		return read, from.ReadASN1UTCTime(&read)
+	}
+	return read, from.ReadASN1GeneralizedTime(&read)
+}

@@ -1,0 +1,43 @@
+package revocation
+
+import (
+	"bytes"
+	"crypto/x509"
+
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+// maxAbove bounds the CAs of a store above a pinned certificate.
+const maxAbove = 8
+
+// WithIssuers returns the path from a pinned certificate over those of its
+// client's CAs that issued it: with a CA in the store, the pin is held to what
+// that CA takes back. Where none did, and for a certificate that signed itself,
+// the path is the certificate alone.
+//
+// It costs a signature check for each CA of a fitting name: whoever judges often
+// keeps the path.
+func WithIssuers(pinned *x509.Certificate, anchors []*truststore.Anchor) truststore.Path {
+	path := truststore.Path{pinned}
+	for len(path) <= maxAbove {
+		issuer := issuerOf(path[len(path)-1], anchors)
+		if issuer == nil {
+			break
+		}
+		path = append(path, issuer)
+	}
+	return path
+}
+
+func issuerOf(c *x509.Certificate, anchors []*truststore.Anchor) *x509.Certificate {
+	if bytes.Equal(c.RawIssuer, c.RawSubject) && checkSignature(c, c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
+		return nil
+	}
+	for _, anchor := range anchors {
+		issuer := anchor.Certificate
+		if bytes.Equal(issuer.RawSubject, c.RawIssuer) && checkSignature(issuer, c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
+			return issuer
+		}
+	}
+	return nil
+}

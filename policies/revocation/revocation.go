@@ -1,0 +1,48 @@
+// Package revocation knows what CAs have taken back: certificate revocation
+// lists (RFC 5280 section 5) and OCSP answers (RFC 6960).
+//
+// [ParseCRL] and [ParseAnswer] read what came from outside, bounded before it
+// is parsed. A [View] is an immutable set of both; [View.Judge] asks it about
+// every certificate of a path. The [Fetcher] keeps locations fresh in the
+// background and never blocks a judgement.
+//
+// What it does not understand it never takes for an all-clear: a delta CRL may
+// only add to what is revoked, an indirect CRL counts for nothing, and one with
+// an unknown critical extension is refused whole.
+package revocation
+
+import "time"
+
+// Bounds of what is read.
+const (
+	// MaxCRLBytes is the largest CRL: a million entries with a reason each are
+	// 50 MB.
+	MaxCRLBytes = 64 << 20
+	// MaxCRLEntries bounds the memory of one list, about 30 bytes an entry.
+	MaxCRLEntries = 2_000_000
+	// MaxAnswerBytes is the largest OCSP answer: one status, a signature and a
+	// responder's certificate are 3 KiB at most.
+	MaxAnswerBytes = 64 << 10
+)
+
+const (
+	// maxSerialBytes bounds a serial number: RFC 5280 4.1.2.2 has 20 octets, and
+	// one for the sign that some CAs do not count.
+	maxSerialBytes = 32
+	// maxExtensions bounds the extensions of a CRL, and of an entry.
+	maxExtensions = 32
+	// maxPoints bounds the names of distribution points, of a CRL and of a
+	// certificate.
+	maxPoints = 64
+	// maxIssuerBytes bounds the name of a CRL's issuer.
+	maxIssuerBytes = 8 << 10
+	// maxCRLsOfFile bounds the lists in one text.
+	maxCRLsOfFile = 100
+	// maxSingleAnswers bounds the certificates that one OCSP answer speaks of.
+	maxSingleAnswers = 32
+	// maxSkew is how far the clock of a CA may be ahead of ours.
+	maxSkew = 5 * time.Minute
+	// answerWithoutEnd is for how long an OCSP answer counts that does not say
+	// when the next one comes (RFC 6960 2.4: newer ones are there all the time).
+	answerWithoutEnd = 10 * time.Minute
+)

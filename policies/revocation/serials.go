@@ -1,0 +1,104 @@
+package revocation
+
+import (
+	"bytes"
+	"encoding/asn1"
+	"encoding/binary"
+	"math/big"
+	"sort"
+	"time"
+)
+
+// trailer is what follows the serial number in a record: the time of the
+// revocation, in seconds of the Unix epoch, and the reason.
+const trailer = 4 + 1
+
+// serials is a set of revoked serial numbers, exact and compact: one byte slice
+// for each length of a number, of sorted records. A pointer an entry, as
+// crypto/x509 keeps them, costs ten times as much.
+type serials map[int]*records
+
+type records struct {
+	width int
+	text  []byte
+}
+
+func (r *records) Len() int           { return len(r.text) / r.width }
+func (r *records) at(i int) []byte    { return r.text[i*r.width : (i+1)*r.width] }
+func (r *records) Less(i, j int) bool { return bytes.Compare(r.at(i), r.at(j)) < 0 }
+
+func (r *records) Swap(i, j int) {
+	var kept [maxSerialBytes + trailer]byte
+	copy(kept[:], r.at(i))
+	copy(r.at(i), r.at(j))
+	copy(r.at(j), kept[:r.width])
+}
+
+// entry is one revocation.
+type entry struct {
+	serial []byte // the content of the INTEGER
+	since  time.Time
+	reason uint8 // CRLReason (RFC 5280 5.3.1)
+}
+
+func (s serials) add(e entry) {
+	group := s[len(e.serial)]
+	if group == nil {
+		group = &records{width: len(e.serial) + trailer}
+		s[len(e.serial)] = group
+	}
+	group.text = append(group.text, e.serial...)
+	group.text = binary.BigEndian.AppendUint32(group.text, uint32(min(max(e.since.Unix(), 0), 1<<32-1)))
+	group.text = append(group.text, e.reason)
+}
+
+// seal sorts what was added and gives back the room to grow.
+func (s serials) seal() {
+	for _, group := range s {
+		group.text = bytes.Clone(group.text)
+		if !sort.IsSorted(group) {
+			sort.Sort(group)
+		}
+	}
+}
+
+func (s serials) find(serial []byte) (entry, bool) {
+	group := s[len(serial)]
+	if group == nil {
+		return entry{}, false
+	}
+	i := sort.Search(group.Len(), func(i int) bool { return bytes.Compare(group.at(i)[:len(serial)], serial) >= 0 })
+	if i == group.Len() || !bytes.Equal(group.at(i)[:len(serial)], serial) {
+		return entry{}, false
+	}
+	found := group.at(i)[len(serial):]
+	return entry{serial: serial, since: time.Unix(int64(binary.BigEndian.Uint32(found)), 0).UTC(), reason: found[4]}, true
+}
+
+func (s serials) count() int {
+	count := 0
+	for _, group := range s {
+		count += group.Len()
+	}
+	return count
+}
+
+// serialContent returns a serial number as it stands in DER, without tag and
+// length; nil if it is longer than any that a list may hold.
+func serialContent(serial *big.Int) []byte {
+	der, err := asn1.Marshal(serial)
+	if err != nil || len(der) < 3 || len(der) > 2+maxSerialBytes {
+		return nil
+	}
+	return der[2:]
+}
+
+// reasonText names a CRLReason.
+func reasonText(reason uint8) string {
+	texts := [...]string{"unspecified", "keyCompromise", "cACompromise", "affiliationChanged", "superseded",
+		"cessationOfOperation", "certificateHold", "7", "removeFromCRL", "privilegeWithdrawn", "aACompromise"}
+	if int(reason) < len(texts) {
+		return texts[reason]
+	}
+	return "of an unknown kind"
+}
