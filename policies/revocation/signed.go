@@ -64,6 +64,13 @@ func maySign(issuer *x509.Certificate) error {
 	return nil
 }
 
+// key is the signer's, zero until it is known.
+func (s *signature) key() [sha256.Size]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.signer
+}
+
 func (s *signature) by(issuer *x509.Certificate) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,0 +1,4 @@
+package revocation
+
+// CheckAddress is what is asked on every dial.
+var CheckAddress = checkAddress

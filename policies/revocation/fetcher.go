@@ -1,0 +1,314 @@
+package revocation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	// MaxLocations is how many locations a client may have.
+	MaxLocations = 16
+	// maxQuestions bounds the OCSP questions of a client, one for each certificate
+	// that came.
+	maxQuestions = 1000
+	// maxSources bounds what is kept fresh for all clients.
+	maxSources = 10_000
+	// DefaultQuota bounds the bytes of what is known, in memory and on disk.
+	DefaultQuota = 1 << 30
+	// fetchesAtOnce bounds the fetches in progress.
+	fetchesAtOnce = 8
+	// DefaultRefresh is after what time at most a location is asked again.
+	DefaultRefresh = time.Hour
+)
+
+// Options are those of a Fetcher.
+type Options struct {
+	// Backend fetches.
+	Backend Backend
+	// Publish takes each new View. Calls come one after the other.
+	Publish func(*View)
+	// Directory keeps what was fetched for the next start; "" keeps nothing.
+	Directory string
+	// Quota; 0 is DefaultQuota.
+	Quota int64
+	// Refresh; 0 is DefaultRefresh.
+	Refresh time.Duration
+	// Log takes what fails; nil takes nothing.
+	Log *slog.Logger
+}
+
+// Fetcher keeps locations fresh ahead of requests: each is asked in the
+// background, one fetch at a time, before what is known of it ends, and again
+// ever more slowly while it fails. No judgement waits for it.
+type Fetcher struct {
+	options Options
+	slots   chan struct{}
+	flights singleflight.Group
+	disk    disk
+
+	mu      sync.Mutex
+	running context.Context // nil before Run
+	workers sync.WaitGroup
+	owners  map[string]map[string]Location // by owner and key
+	sources map[string]*source
+	files   []*CRL
+
+	publishing sync.Mutex
+	view       *View
+}
+
+// NewFetcher makes a Fetcher; it makes its directory.
+func NewFetcher(o Options) (*Fetcher, error) {
+	if o.Backend == nil || o.Publish == nil {
+		return nil, errors.New("revocation: a Fetcher needs a Backend and somewhere to publish")
+	}
+	if o.Quota == 0 {
+		o.Quota = DefaultQuota
+	}
+	if o.Refresh == 0 {
+		o.Refresh = DefaultRefresh
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	kept, err := openDisk(o.Directory, o.Quota)
+	if err != nil {
+		return nil, err
+	}
+	return &Fetcher{
+		options: o, slots: make(chan struct{}, fetchesAtOnce), disk: kept,
+		owners: make(map[string]map[string]Location), sources: make(map[string]*source),
+	}, nil
+}
+
+// Run keeps the locations fresh until the context ends, and returns when the last
+// fetch has. It is called once.
+func (f *Fetcher) Run(ctx context.Context) error {
+	f.mu.Lock()
+	if f.running != nil {
+		f.mu.Unlock()
+		return errors.New("revocation: a Fetcher runs once")
+	}
+	f.running = ctx
+	for _, s := range f.sources {
+		f.start(s)
+	}
+	f.mu.Unlock()
+	<-ctx.Done()
+	f.mu.Lock() // whoever starts a worker has done so, or finds the context ended
+	f.mu.Unlock()
+	f.workers.Wait()
+	return nil
+}
+
+// Want says which locations an owner, such as a client, has now; those that it had
+// before and has no more are forgotten, unless another owner has them.
+func (f *Fetcher) Want(owner string, locations []Location) error {
+	wanted := make(map[string]Location, len(locations))
+	for _, l := range locations {
+		if err := l.check(); err != nil {
+			return fmt.Errorf("location %s: %w", bounded(l.URL), err)
+		}
+		wanted[l.key()] = l
+	}
+	if err := checkCount(wanted); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	before := f.owners[owner]
+	grown := len(f.sources)
+	for key := range wanted {
+		if f.sources[key] == nil {
+			grown++
+		}
+	}
+	if grown > maxSources {
+		f.mu.Unlock()
+		return fmt.Errorf("all clients together have more than %d locations and certificates to ask about", maxSources)
+	}
+	f.owners[owner] = wanted
+	if len(wanted) == 0 {
+		delete(f.owners, owner)
+	}
+	for key, l := range wanted {
+		f.join(owner, key, l)
+	}
+	gone := false
+	for key := range before {
+		if _, still := wanted[key]; !still {
+			gone = f.leave(owner, key) || gone
+		}
+	}
+	f.mu.Unlock()
+	if gone {
+		f.publish()
+	}
+	return nil
+}
+
+// Ask adds a location to those of the owner: a certificate has come, and an OCSP
+// responder is to be asked about it.
+func (f *Fetcher) Ask(owner string, l Location) error {
+	if err := l.check(); err != nil {
+		return fmt.Errorf("location %s: %w", bounded(l.URL), err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	key := l.key()
+	wanted := make(map[string]Location, len(f.owners[owner])+1)
+	for k, other := range f.owners[owner] {
+		wanted[k] = other
+	}
+	if _, known := wanted[key]; known {
+		return nil
+	}
+	wanted[key] = l
+	if err := checkCount(wanted); err != nil {
+		return err
+	}
+	if f.sources[key] == nil && len(f.sources) >= maxSources {
+		return fmt.Errorf("all clients together have more than %d locations and certificates to ask about", maxSources)
+	}
+	f.owners[owner] = wanted
+	f.join(owner, key, l)
+	return nil
+}
+
+func checkCount(wanted map[string]Location) error {
+	urls := make(map[string]bool)
+	for _, l := range wanted {
+		urls[l.URL] = true
+	}
+	if len(urls) > MaxLocations {
+		return fmt.Errorf("more than %d locations", MaxLocations)
+	}
+	if len(wanted) > MaxLocations+maxQuestions {
+		return fmt.Errorf("more than %d certificates to ask about", maxQuestions)
+	}
+	return nil
+}
+
+// join and leave are called with the lock held.
+func (f *Fetcher) join(owner, key string, l Location) {
+	s := f.sources[key]
+	if s == nil {
+		s = &source{key: key, owners: make(map[string]Location), first: make(chan struct{}), stop: func() {}}
+		f.sources[key] = s
+		s.owners[owner] = l
+		if f.running != nil {
+			f.start(s)
+		}
+		return
+	}
+	s.owners[owner] = l
+}
+
+// leave reports whether something that was known is no more.
+func (f *Fetcher) leave(owner, key string) bool {
+	s := f.sources[key]
+	s.last = s.owners[owner]
+	delete(s.owners, owner)
+	if len(s.owners) > 0 {
+		return false
+	}
+	s.stop()
+	delete(f.sources, key)
+	return !s.known.isZero()
+}
+
+func (f *Fetcher) start(s *source) {
+	if f.running.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(f.running)
+	s.stop = cancel
+	f.workers.Go(func() {
+		defer cancel()
+		f.follow(ctx, s)
+	})
+}
+
+// Files says which CRLs there are in files. They are in the View beside those of
+// locations, as they are: who signed them is asked when a path is judged.
+func (f *Fetcher) Files(lists []*CRL) {
+	f.mu.Lock()
+	f.files = slices.Clone(lists)
+	f.mu.Unlock()
+	f.publish()
+}
+
+// Await waits until each location of the owner was asked once, or was known from
+// before, or until the context ends: a first check is worth a short wait.
+func (f *Fetcher) Await(ctx context.Context, owner string) error {
+	f.mu.Lock()
+	var firsts []chan struct{}
+	for key := range f.owners[owner] {
+		firsts = append(firsts, f.sources[key].first)
+	}
+	f.mu.Unlock()
+	for _, first := range firsts {
+		select {
+		case <-first:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// publish makes a View of all that is known.
+func (f *Fetcher) publish() {
+	f.publishing.Lock()
+	defer f.publishing.Unlock()
+	f.mu.Lock()
+	lists := slices.Clone(f.files)
+	var answers []*Answer
+	for _, key := range sortedKeys(f.sources) {
+		switch k := f.sources[key].known; {
+		case k.crl != nil:
+			lists = append(lists, k.crl)
+		case k.answer != nil:
+			answers = append(answers, k.answer)
+		}
+	}
+	f.mu.Unlock()
+	f.view = NewView(f.view, lists, answers)
+	f.options.Publish(f.view)
+}
+
+// State is how a location fares, for metrics and pages.
+type State struct {
+	URL string
+	// OCSP is true of a question about a certificate.
+	OCSP bool
+	// ThisUpdate and NextUpdate are of what is known; zero if nothing is.
+	ThisUpdate, NextUpdate time.Time
+	// Asked is when the location last answered well.
+	Asked time.Time
+	// Failures counts the attempts since, Problem is what was wrong with the last.
+	Failures int
+	Problem  string
+}
+
+// States returns the state of every location, sorted.
+func (f *Fetcher) States() []State {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var all []State
+	for _, key := range sortedKeys(f.sources) {
+		s := f.sources[key]
+		state := State{URL: s.location().URL, OCSP: s.location().Certificate != nil, Asked: s.asked, Failures: s.failures, Problem: s.problem}
+		if !s.known.isZero() {
+			state.ThisUpdate, state.NextUpdate = s.known.times()
+		}
+		all = append(all, state)
+	}
+	return all
+}
