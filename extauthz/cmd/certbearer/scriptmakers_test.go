@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto"
+	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -10,6 +11,7 @@ import (
 	"encoding/pem"
 	"flag"
 	"fmt"
+	"math/big"
 	"os"
 	"strconv"
 	"strings"
@@ -37,6 +39,7 @@ func mustNot(err error) { must(0, err) }
 //	testca ca    [flags] NAME out.crt out.key
 //	testca issue [flags] ca.crt ca.key NAME out.crt out.key
 //	testca openssl NAME out.crt out.key
+//	testca crl [-days N] ca.crt ca.key out.crl [revoked.crt…]
 func makeCertificate() {
 	kind := os.Args[1]
 	flags := flag.NewFlagSet("testca", flag.ExitOnError)
@@ -51,6 +54,10 @@ func makeCertificate() {
 	mustNot(flags.Parse(os.Args[2:]))
 	args := flags.Args()
 
+	if kind == "crl" {
+		makeCRL(args, time.Now().AddDate(0, 0, *days))
+		return
+	}
 	template := testca.Template{CA: *ca, Organization: *organization, NotAfter: time.Now().AddDate(0, 0, *days)}
 	if *server {
 		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
@@ -100,6 +107,18 @@ func hasPolicy(policy string) pkix.Extension {
 	}
 	value := must(asn1.Marshal([]struct{ ID asn1.ObjectIdentifier }{{id}}))
 	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 32}, Value: value}
+}
+
+func makeCRL(args []string, ends time.Time) {
+	issuer := readIssuer(args[0], args[1])
+	list := x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().AddDate(0, 0, -7), NextUpdate: ends}
+	for _, file := range args[3:] {
+		revoked := must(truststore.ParseOne(must(os.ReadFile(file))))
+		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries,
+			x509.RevocationListEntry{SerialNumber: revoked.SerialNumber, RevocationTime: time.Now(), ReasonCode: 1})
+	}
+	der := must(x509.CreateRevocationList(rand.Reader, &list, issuer.Certificate, issuer.Key))
+	mustNot(os.WriteFile(args[2], pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}), 0o600))
 }
 
 func readIssuer(certFile, keyFile string) *testca.Issued {

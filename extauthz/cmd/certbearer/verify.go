@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/certbearer/certbearer/policies/decision"
+	"github.com/certbearer/certbearer/policies/revocation"
 	"github.com/certbearer/certbearer/policies/truststore"
 )
 
@@ -21,6 +22,7 @@ type verifyCommand struct {
 	Policy   []string  `help:"Certificate policies, one of which has to lead down the path." placeholder:"OID"`
 	Time     time.Time `help:"Judge as of this time instead of now." placeholder:"RFC3339"`
 	JSON     bool      `name:"json" help:"Print JSON."`
+	revocationFlags
 }
 
 // Help says what stands below the flags.
@@ -57,7 +59,17 @@ func (v verifyCommand) Run(c *console) error {
 		return err
 	}
 	path, pinned, refusal := judgeByStore(store, chain, terms)
+	var revoked revocation.Verdict
+	if refusal == nil {
+		if revoked, refusal, err = v.revocationFlags.judge(store, path, pinned, orNow(v.Time)); err != nil {
+			return err
+		}
+	}
 	judgement := newJudgement(path, pinned, refusal)
+	judgement.Revocation = revoked.Status.String()
+	if refusal != nil {
+		judgement.Path, judgement.Revocation = []pathCertificate{}, ""
+	}
 	if v.JSON {
 		err = printJSON(c.stdout, judgement)
 	} else {
@@ -116,6 +128,8 @@ type judgement struct {
 	Detail   string            `json:"detail,omitempty"`
 	Path     []pathCertificate `json:"path"`
 	Pinned   bool              `json:"pinned"`
+	// Revocation is, of an accepted certificate, good, unknown or unchecked.
+	Revocation string `json:"revocation,omitempty"`
 
 	refusal error
 }
@@ -176,6 +190,9 @@ func (j judgement) print(w io.Writer) error {
 	how := "accepted by chain"
 	if j.Pinned {
 		how = "accepted: pinned"
+	}
+	if j.Revocation != revocation.Unchecked.String() {
+		how += "; revocation " + j.Revocation
 	}
 	if _, err := fmt.Fprintln(w, how); err != nil {
 		return err
