@@ -24,6 +24,7 @@ type answer struct {
 	issuer    *testca.Issued // of the CertID
 	signer    *testca.Issued // with its certificate beside the answer, unless it is the issuer
 	noCert    bool
+	named     *testca.Issued // by the responderID, where not the signer
 	template  ocsp.Response
 	noNext    bool
 	algorithm x509.SignatureAlgorithm
@@ -47,7 +48,11 @@ func (a answer) der(t testing.TB) []byte {
 	if signer != a.issuer && !a.noCert {
 		r.Certificate = signer.Certificate
 	}
-	der, err := ocsp.CreateResponse(a.issuer.Certificate, signer.Certificate, r, signer.Key)
+	named := signer
+	if a.named != nil {
+		named = a.named
+	}
+	der, err := ocsp.CreateResponse(a.issuer.Certificate, named.Certificate, r, signer.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +111,8 @@ func TestWhoseAnswerSaysWhat(t *testing.T) {
 		"a delegated responder":                {answer{signer: responder}, "good"},
 		"one that says revoked":                {answer{signer: responder, template: ocsp.Response{Status: ocsp.Revoked, RevokedAt: noon}}, "revoked"},
 		"one whose certificate is not shown":   {answer{signer: responder, noCert: true}, "responderID"},
+		"one that says it is the CA":           {answer{signer: responder, named: ca}, "responderID"},
+		"the CA that says it is a responder":   {answer{named: responder}, "responderID"},
 		"a client certificate that answers":    {answer{signer: leaf}, "OCSPSigning"},
 		"a responder for any purpose":          {answer{signer: with(func(x *testca.Template) { x.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} })}, "OCSPSigning"},
 		"a responder for no stated purpose":    {answer{signer: with(func(x *testca.Template) { x.NoExtKeyUsage = true })}, "OCSPSigning"},

@@ -57,6 +57,11 @@ func TestWhatIsNoCRLIsRefused(t *testing.T) {
 		"an unknown entry extension":               {list{by: ca, entries: entry(extension{unknown, false, []byte{5, 0}})}.der(t), ""},
 		"an entry's issuer in a list not indirect": {list{by: ca, entries: entry(extension{ce(29), true, tlv(0x30)})}.der(t), "names an issuer"},
 		"an entry with a serial of 33 bytes":       {list{by: ca, entries: []listed{{serial: new(big.Int).Lsh(big.NewInt(1), 256)}}}.der(t), "more than 32 bytes"},
+		"an element behind the extensions":         {list{by: ca, behind: []byte{5, 0}}.der(t), "not a CRL"},
+		"a critical authorityKeyIdentifier":        {list{by: ca, extensions: []extension{{ce(35), true, tlv(0x30)}}}.der(t), "marked critical"},
+		"a serial number with a byte too many":     {list{by: ca, entries: []listed{{raw: []byte{0, 1}}}}.der(t), "serial number cannot be read"},
+		"a negative one with a byte too many":      {list{by: ca, entries: []listed{{raw: []byte{0xff, 0x80}}}}.der(t), "serial number cannot be read"},
+		"a serial number without a byte":           {list{by: ca, entries: []listed{{raw: []byte{}}}}.der(t), "serial number cannot be read"},
 		"an entry with a serial of 32 bytes":       {list{by: ca, entries: []listed{{serial: new(big.Int).Lsh(big.NewInt(1), 254)}}}.der(t), ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -143,6 +148,27 @@ func TestASignerIsFoundAmongAFewKeysAndThenNoMoreAreTried(t *testing.T) {
 	}
 	if err := parsed.SignedBy(ca.Certificate); err == nil || !strings.Contains(err.Error(), "none of 16 keys") {
 		t.Error(err)
+	}
+}
+
+func TestAListIsOfOneKeyAlsoOnceItsSignerIsKnown(t *testing.T) {
+	ca := newCA(t, "CA")
+	parsed := list{by: ca}.parsed(t)
+	for range 2 {
+		if err := parsed.SignedBy(ca.Certificate); err != nil {
+			t.Fatal(err)
+		}
+		if parsed.SignedBy(newCA(t, "CA").Certificate) == nil {
+			t.Error("signed by a namesake")
+		}
+	}
+}
+
+func TestAnIndirectListKeepsNoEntries(t *testing.T) {
+	ca := newCA(t, "CA")
+	parsed := list{by: ca, extensions: []extension{distributionPoint(indirect)}, entries: []listed{{serial: big.NewInt(1)}}}.parsed(t)
+	if !parsed.Indirect() || !(list{by: ca, extensions: []extension{distributionPoint(onlyUsers)}}).parsed(t).Partial() || parsed.Len() != 0 {
+		t.Errorf("indirect %v, %d entries", parsed.Indirect(), parsed.Len())
 	}
 }
 

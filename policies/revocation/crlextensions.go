@@ -16,7 +16,6 @@ const (
 	oidDeltaCRLIndicator = 27
 	oidDistributionPoint = 28
 	oidCertificateIssuer = 29
-	oidAuthorityKeyID    = 35
 )
 
 // arcOf returns the last arc of an id-ce, -1 for another object.
@@ -43,7 +42,6 @@ func (c *CRL) readExtensions(extensions []pkix.Extension) error {
 			if extension.Critical {
 				return errors.New("cRLNumber is critical, which RFC 5280 5.2.3 forbids")
 			}
-		case oidAuthorityKeyID:
 		case oidDeltaCRLIndicator:
 			c.Delta = true
 		case oidDistributionPoint:

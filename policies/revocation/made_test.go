@@ -57,6 +57,7 @@ func ce(arc int) asn1.ObjectIdentifier { return asn1.ObjectIdentifier{2, 5, 29, 
 // listed is an entry of a list.
 type listed struct {
 	serial     *big.Int
+	raw        []byte // the content of the INTEGER, instead
 	since      time.Time
 	extensions []extension
 }
@@ -72,8 +73,9 @@ type list struct {
 	noNext     bool
 	entries    []listed
 	extensions []extension
-	version    int64 // of the DER, 0 for 1
-	spoil      bool  // the signature
+	version    int64  // of the DER, 0 for 1
+	spoil      bool   // the signature
+	behind     []byte // the extensions
 }
 
 // der writes the list byte by byte, as crypto/x509 would never write the bad ones.
@@ -120,6 +122,7 @@ func (l list) der(t testing.TB) []byte {
 				}
 			})
 		})
+		b.AddBytes(l.behind)
 	})
 	tbs := b.BytesOrPanic()
 	signature := sign(t, l.by.Key, tbs)
@@ -137,7 +140,11 @@ func (l list) der(t testing.TB) []byte {
 
 func (e listed) write(b *cryptobyte.Builder) {
 	b.AddASN1(tags.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1BigInt(e.serial)
+		if e.raw != nil {
+			b.AddBytes(tlv(2, e.raw))
+		} else {
+			b.AddASN1BigInt(e.serial)
+		}
 		since := e.since
 		if since.IsZero() {
 			since = noon.Add(-time.Hour)

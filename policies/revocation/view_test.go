@@ -156,9 +156,17 @@ func TestAVerdictEndsWithTheFirstThatItRestsOnAndSaysWhatIsMissing(t *testing.T)
 	root := newCA(t, "Root")
 	middle := issue(t, root, testca.Template{CommonName: "Middle", CA: true})
 	leaf := issue(t, middle, testca.Template{CommonName: "leaf"})
-	long, short := list{by: root, next: noon.Add(3 * time.Hour)}.parsed(t), list{by: middle, next: noon.Add(2 * time.Hour)}.parsed(t)
-	view := revocation.NewView(nil, []*revocation.CRL{long, short}, nil)
+	lasting := func(by *testca.Issued, hours int) *revocation.CRL {
+		return list{by: by, next: noon.Add(time.Duration(hours) * time.Hour)}.parsed(t)
+	}
+	view := revocation.NewView(nil, []*revocation.CRL{lasting(root, 2), lasting(middle, 3)}, nil)
 	v, err := view.Judge(path(leaf, middle, root), revocation.Policy{Mode: revocation.Hard}, noon)
+	if err != nil || !v.Until.Equal(noon.Add(2*time.Hour)) {
+		t.Errorf("%+v, %v", v, err)
+	}
+	long, short := lasting(root, 3), lasting(middle, 2)
+	view = revocation.NewView(nil, []*revocation.CRL{long, short}, nil)
+	v, err = view.Judge(path(leaf, middle, root), revocation.Policy{Mode: revocation.Hard}, noon)
 	if err != nil || !v.Until.Equal(short.NextUpdate) || len(v.Missing) != 0 {
 		t.Errorf("%+v, %v", v, err)
 	}
