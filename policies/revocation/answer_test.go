@@ -178,25 +178,58 @@ func TestWhatIsNoAnswerIsRefused(t *testing.T) {
 // twice repeats the one single answer within an answer. The signature does not
 // fit any more, which is asked later.
 func twice(t testing.TB, der []byte, times int) []byte {
+	return changed(t, der, func(data []asn1.RawValue) []asn1.RawValue {
+		var singles []asn1.RawValue
+		index := slices.IndexFunc(data, func(v asn1.RawValue) bool { return v.Tag == asn1.TagSequence && v.Class == 0 })
+		if _, err := asn1.Unmarshal(data[index].FullBytes, &singles); err != nil {
+			t.Fatal(err)
+		}
+		data[index] = asn1.RawValue{FullBytes: tlv(0x30, bytes.Repeat(singles[0].FullBytes, times))}
+		return data
+	})
+}
+
+// changed writes the fields of an answer's ResponseData anew.
+func changed(t testing.TB, der []byte, change func([]asn1.RawValue) []asn1.RawValue) []byte {
 	t.Helper()
-	var outer, basic, data, singles []asn1.RawValue
+	var outer, inner, basic, data []asn1.RawValue
 	within := func(der []byte, into *[]asn1.RawValue) {
 		if _, err := asn1.Unmarshal(der, into); err != nil {
 			t.Fatal(err)
 		}
 	}
 	within(der, &outer)
-	var inner []asn1.RawValue
 	within(outer[1].Bytes, &inner)
 	within(inner[1].Bytes, &basic)
 	within(basic[0].FullBytes, &data)
-	index := slices.IndexFunc(data, func(v asn1.RawValue) bool { return v.Tag == asn1.TagSequence && v.Class == 0 })
-	within(data[index].FullBytes, &singles)
-	data[index] = asn1.RawValue{FullBytes: tlv(0x30, bytes.Repeat(singles[0].FullBytes, times))}
-	basic[0] = asn1.RawValue{FullBytes: marshal(t, data)}
+	basic[0] = asn1.RawValue{FullBytes: marshal(t, change(data))}
 	inner[1] = asn1.RawValue{FullBytes: tlv(4, marshal(t, basic))}
 	outer[1] = asn1.RawValue{FullBytes: tlv(0xa0, marshal(t, inner))}
 	return marshal(t, outer)
+}
+
+func TestAnAnswerIsAskedForWhatTheLibraryDoesNotLookAt(t *testing.T) {
+	ca := newCA(t, "CA")
+	leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
+	good := answer{about: leaf, issuer: ca, template: ocsp.Response{ThisUpdate: noon.Add(-time.Hour)}}.der(t)
+	critical := changed(t, good, func(data []asn1.RawValue) []asn1.RawValue {
+		one := tlv(0x30, marshal(t, asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 55555, 7}), []byte{1, 1, 0xff}, tlv(4))
+		return append(data, asn1.RawValue{FullBytes: tlv(0xa1, tlv(0x30, one))})
+	})
+	for sentence, c := range map[string]struct {
+		der  []byte
+		at   time.Time
+		want string
+	}{
+		"two answers about it":           {twice(t, good, 2), noon, "2 times"},
+		"34 answers":                     {twice(t, good, 34), noon, "more than 32 certificates"},
+		"a critical extension of it all": {critical, noon, "critical and unknown"},
+		"produced after now, of before":  {good, noon.Add(-10 * time.Minute), "of the future"},
+	} {
+		if _, err := revocation.ParseAnswer(c.der, leaf.Certificate, ca.Certificate, c.at); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", sentence, err)
+		}
+	}
 }
 
 func (a answer) parsed(t testing.TB) *revocation.Answer {

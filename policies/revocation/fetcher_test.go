@@ -2,8 +2,11 @@ package revocation_test
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -197,6 +200,13 @@ func TestWhatIsKnownIsReplacedOnlyByWhatFollowsIt(t *testing.T) {
 		"an older list without it": {func(t *testing.T, ca, _, _ *testca.Issued) ([]byte, error) {
 			return from(list{by: ca, number: 3}, time.Now().Add(-2*time.Hour), 9*time.Hour).der(t), nil
 		}, "certificate_revoked", "older"},
+		"a list of that time with a lower number": {func(t *testing.T, ca, _, _ *testca.Issued) ([]byte, error) {
+			return from(list{by: ca, number: 1}, time.Now().Add(-10*time.Minute), 8*time.Hour).der(t), nil
+		}, "certificate_revoked", "lower than"},
+		"two lists": {func(t *testing.T, ca, _, _ *testca.Issued) ([]byte, error) {
+			one := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: from(list{by: ca}, time.Now(), time.Hour).der(t)})
+			return append(one, one...), nil
+		}, "certificate_revoked", "2 CRLs"},
 		"a list with a bad signature": {func(t *testing.T, ca, _, _ *testca.Issued) ([]byte, error) {
 			return from(list{by: ca, spoil: true}, time.Now(), time.Hour).der(t), nil
 		}, "certificate_revoked", "not signed"},
@@ -553,4 +563,68 @@ func TestNoClientsCAGetsIntoThePlaceOfAnothers(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+func TestAListOfOneCADoesNotReplaceThatOfAnotherOfTheSameLocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, other := newCA(t, "CA"), newCA(t, "Other")
+		leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
+		var s site
+		s.says(from(list{by: ca, entries: []listed{revoking(leaf)}}, time.Now(), 8*time.Hour).der(t), nil)
+		var v views
+		f := newFetcher(t, revocation.Options{Backend: &s, Publish: v.publish})
+		stop := run(t, f)
+		defer stop()
+		want(t, f, "client", crlAt(crlURL, ca, other))
+		synctest.Wait()
+		s.says(from(list{by: other}, time.Now(), 24*time.Hour).der(t), nil)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := v.judged(leaf, ca); got != "certificate_revoked" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestAnAnswerThatRevokesIsKnownAfterARestartThoughItHasEnded(t *testing.T) {
+	folder := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		ca := newCA(t, "CA")
+		leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
+		var s site
+		s.says(answer{about: leaf, issuer: ca, noNext: true, template: ocsp.Response{Status: ocsp.Revoked, ThisUpdate: time.Now(), RevokedAt: time.Now()}}.der(t), nil)
+		var v views
+		for range 2 {
+			v = views{last: revocation.NewView(nil, nil, nil)}
+			f := newFetcher(t, revocation.Options{Backend: &s, Publish: v.publish, Directory: folder})
+			if err := f.Ask("client", revocation.Location{URL: "http://ca.example/", Issuers: path(ca), Certificate: leaf.Certificate}); err != nil {
+				t.Fatal(err)
+			}
+			stop := run(t, f)
+			if err := f.Await(t.Context(), "client"); err != nil {
+				t.Fatal(err)
+			}
+			if got := v.judged(leaf, ca); got != "certificate_revoked" {
+				t.Error(got)
+			}
+			stop()
+			s.says(nil, errors.New("down"))
+			time.Sleep(24 * time.Hour)
+		}
+	})
+}
+
+func TestTheQuestionsOfAClientAreBounded(t *testing.T) {
+	ca := newCA(t, "CA")
+	f := newFetcher(t, revocation.Options{Backend: &site{}, Publish: func(*revocation.View) {}})
+	var all []revocation.Location
+	for i := range 1017 {
+		all = append(all, revocation.Location{URL: "http://ca.example/", Issuers: path(ca), Certificate: &x509.Certificate{SerialNumber: big.NewInt(int64(i))}})
+	}
+	if err := f.Want("client", all); err == nil {
+		t.Error("1017 questions")
+	}
+	if err := f.Want("client", all[1:]); err != nil {
+		t.Error(err)
+	}
 }

@@ -179,3 +179,12 @@ func TestAServerThatStallsIsLeft(t *testing.T) {
 	}
 	close(release)
 }
+
+func TestNoRedirectLeadsFromHTTPSToHTTP(t *testing.T) {
+	request := func(url string) *http.Request { return httptest.NewRequest(http.MethodGet, url, nil) }
+	for next, want := range map[string]bool{"http://ca.example/": false, "https://ca.example/": true} {
+		if err := revocation.CheckRedirect(request(next), []*http.Request{request("https://a.example/")}); (err == nil) != want {
+			t.Errorf("%s: %v", next, err)
+		}
+	}
+}
