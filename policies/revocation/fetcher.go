@@ -55,6 +55,7 @@ type Fetcher struct {
 
 	mu      sync.Mutex
 	running context.Context // nil before Run
+	ended   bool
 	workers sync.WaitGroup
 	owners  map[string]map[string]Location // by owner and key
 	sources map[string]*source
@@ -102,7 +103,8 @@ func (f *Fetcher) Run(ctx context.Context) error {
 	}
 	f.mu.Unlock()
 	<-ctx.Done()
-	f.mu.Lock() // whoever starts a worker has done so, or finds the context ended
+	f.mu.Lock()
+	f.ended = true // no worker starts from here on
 	f.mu.Unlock()
 	f.workers.Wait()
 	return nil
@@ -224,7 +226,7 @@ func (f *Fetcher) leave(owner, key string) bool {
 }
 
 func (f *Fetcher) start(s *source) {
-	if f.running.Err() != nil {
+	if f.ended {
 		return
 	}
 	ctx, cancel := context.WithCancel(f.running)
