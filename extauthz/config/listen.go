@@ -8,6 +8,53 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// Listen holds the server's own addresses, each "unix:/path" or "host:port".
+// An empty one is not opened; GRPC is never empty.
+type Listen struct {
+	GRPC  string
+	HTTP  string
+	Ops   string
+	Admin string
+	// TLS is where we end TLS ourselves, with client certificates; its Address is
+	// empty for nowhere.
+	TLS ListenTLS
+	// Proxies is where proxies connect that are known by name or address.
+	Proxies ListenProxies
+}
+
+// ListenTLS is a listener of our own endpoints for clients without a proxy that
+// ends TLS. Certificate and Key are PEM files.
+type ListenTLS struct {
+	Address     string
+	Certificate string
+	Key         string
+}
+
+// Callers says who may hand over evidence on the gRPC listener. The paths and
+// SANs are set with [ProofMTLS] and with nothing else.
+type Callers struct {
+	Proof       Proof
+	Certificate string
+	Key         string
+	TrustedCA   string
+	// SANs are the names of accepted callers: a URI such as
+	// "spiffe://mesh/envoy", or a DNS name, with or without "dns:" in front.
+	SANs []string
+}
+
+// Proof is what makes a caller a proven one.
+type Proof string
+
+// The values of [Proof]. They are derived: the file has no key of this name.
+const (
+	// ProofSocket: the mode of the Unix socket's file.
+	ProofSocket Proof = "socket"
+	// ProofMTLS: a certificate of a listed name.
+	ProofMTLS Proof = "mtls"
+	// ProofNone: nothing. Whoever reaches the listener is believed.
+	ProofNone Proof = "unauthenticated"
+)
+
 func readListen(m *mapping) Listen {
 	m.require("grpc")
 	listen := Listen{
@@ -62,28 +109,6 @@ func checkDistinct(m *mapping, a, b, nameA, nameB string) {
 		nameA, nameB = nameB, nameA
 	}
 	m.fail(nameB, "the same address as "+m.path+"."+nameA)
-}
-
-// checkEnvoyAddresses reports listeners of Envoy at an address of ours. Of an
-// Envoy that reaches us elsewhere than where we listen nothing can be said: it
-// may be on another machine.
-func checkEnvoyAddresses(m *mapping, envoy Envoy, listen Listen) {
-	if m.has("httpAddress") && listen.HTTP == "" && !m.doc.hasFault("listen") {
-		m.fail("httpAddress", "has meaning only with listen.http")
-	}
-	if collide(envoy.Listen, envoy.AdminListen) {
-		m.fail("adminListen", "the same address as envoy.listen")
-	}
-	if envoy.GRPCAddress != "" || envoy.HTTPAddress != "" || len(m.pairs) == 0 {
-		return
-	}
-	for _, own := range []struct{ name, address string }{{"listen", envoy.Listen}, {"adminListen", envoy.AdminListen}} {
-		for _, ours := range []struct{ name, address string }{{"listen.grpc", listen.GRPC}, {"listen.http", listen.HTTP}, {"listen.ops", listen.Ops}, {"listen.proxies", listen.Proxies.Address}} {
-			if collide(own.address, ours.address) && m.sound(own.name) {
-				m.fail(own.name, "the same address as "+ours.name+", which is "+ours.address)
-			}
-		}
-	}
 }
 
 const (
@@ -151,27 +176,4 @@ func parseSAN(text string) (string, error) {
 		return text, nil
 	}
 	return "", errors.New("want a URI such as spiffe://mesh/envoy or a DNS name, without wildcards, got " + quote(text))
-}
-
-// checkPublic reports a second host of which not all is said: its listener, and
-// where the first one then is.
-func checkPublic(m, top *mapping, envoy Envoy, config *Config) {
-	switch {
-	case envoy.PublicListen == "":
-	case config.MTLSOrigin == "" && !top.has("mtlsOrigin"):
-		m.fail("publicListen", "needs mtlsOrigin: the origin under which clients reach the listener that asks for certificates")
-	case config.MTLSOrigin != "" && canonical(config.MTLSOrigin) == canonical(Origin(config.Issuer)):
-		m.fail("publicListen", "needs an mtlsOrigin that is not the issuer's: there Envoy asks for certificates, here it does not")
-	case config.Listen.HTTP == "" && !m.doc.hasFault("listen"):
-		m.fail("publicListen", "needs metadata and keys to serve; set listen.http")
-	case envoy.PublicListen == envoy.Listen && !strings.HasSuffix(envoy.Listen, ":0"):
-		m.fail("publicListen", "the same address as envoy.listen")
-	}
-}
-
-// checkJWKS reports a verifier in Envoy that would have nowhere to fetch keys.
-func checkJWKS(m *mapping, envoy Envoy, listen Listen) {
-	if envoy.JWTAuthn && listen.HTTP == "" && listen.Proxies.Address == "" && !m.doc.hasFault("listen") {
-		m.fail("jwtAuthn", "needs the JWKS; set listen.http, or listen.proxies for a gateway in another pod")
-	}
 }

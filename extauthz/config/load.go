@@ -51,39 +51,3 @@ func Parse(name string, data []byte, baseDir string) (*Config, error) {
 	}
 	return config, nil
 }
-
-// CheckEnvoy reports as [Errors] what `certbearer render envoy` needs and the
-// configuration does not have. file is what the errors call the configuration.
-func (c *Config) CheckEnvoy(file string) error {
-	var missing Errors
-	need := func(field string, present bool) {
-		if !present {
-			missing = append(missing, &Error{File: file, Field: field, Problem: "required to render Envoy's configuration"})
-		}
-	}
-	if c.Certificate.From == FromHeader {
-		missing = append(missing, &Error{File: file, Field: "certificate.from", Problem: "header: an Envoy behind another proxy is not rendered; docs/alb.md has what to write into one of yours"})
-	}
-	need("envoy.upstream", c.Envoy.Upstream != Upstream{})
-	need("envoy.certificate", c.Envoy.Certificate != "")
-	need("envoy.key", c.Envoy.Key != "")
-	reach := func(field, address, listener, listens string) {
-		if address == "" && isUnspecified(listens) {
-			missing = append(missing, &Error{File: file, Field: field, Problem: "required, because " + listener + " is " + listens + ": write where Envoy reaches it"})
-		}
-	}
-	reach("envoy.grpcAddress", c.Envoy.GRPCAddress, "listen.grpc", c.Listen.GRPC)
-	reach("envoy.httpAddress", c.Envoy.HTTPAddress, "listen.http", c.Listen.HTTP)
-	need("listen.http", !c.Envoy.JWTAuthn || c.Listen.HTTP != "")
-	need("envoy.front.trustedCA", c.Certificate.Hops <= 1 || c.Envoy.Front.TrustedCA != "")
-	need("envoy.front.sans", c.Certificate.Hops <= 1 || len(c.Envoy.Front.SANs) > 0)
-	need("envoy.legacyUpstreamCA", c.Envoy.LegacyUpstream.Scheme != "https" || c.Envoy.LegacyUpstreamCA != "")
-	need("envoy.upstreamCA", c.Envoy.Upstream.Scheme != "https" || c.Envoy.UpstreamCA != "")
-	if c.Callers.Proof == ProofMTLS {
-		need("envoy.caller.certificate", c.Envoy.Caller.Certificate != "")
-		need("envoy.caller.key", c.Envoy.Caller.Key != "")
-		need("envoy.caller.trustedCA", c.Envoy.Caller.TrustedCA != "")
-		need("envoy.caller.serverName", c.Envoy.Caller.ServerName != "")
-	}
-	return missing.asError()
-}

@@ -6,6 +6,27 @@ import (
 	"slices"
 )
 
+// Nginx is what `certbearer render nginx` needs to know. Upstream, Certificate and
+// Key may be missing: see [Config.CheckNginx].
+type Nginx struct {
+	// Proxy names the entry of proxies that this nginx is, "" for the only one with
+	// [FormatNginx].
+	Proxy  string
+	Listen string
+	// ServerNames are the hosts; empty: that of MTLSOrigin, or of the issuer.
+	ServerNames []string
+	Upstream    Upstream
+	// UpstreamCA is the PEM file of the CAs of an https upstream.
+	UpstreamCA  string
+	Certificate string
+	Key         string
+	// Address is where nginx reaches certbearer; empty: at the entry's socket, or
+	// where listen.proxies listens.
+	Address string
+	// Caller is nginx's side of the TLS of listen.proxies.
+	Caller EnvoyCaller
+}
+
 func readNginx(m *mapping, proxies []Proxy) Nginx {
 	nginx := Nginx{
 		Proxy:       text(m, "proxy", "", matching(routeName, "the name of an entry of proxies")),

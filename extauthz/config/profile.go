@@ -1,5 +1,16 @@
 package config
 
+// Profile is a set of rules that the configuration is held to.
+type Profile string
+
+// The values of [Profile].
+const (
+	ProfileNone Profile = "none"
+	// ProfileFAPI2: what the FAPI 2.0 security profile asks of clients that
+	// authenticate by certificate.
+	ProfileFAPI2 Profile = "fapi2"
+)
+
 // checkProfile holds the settings to the profile that the file asks for: what
 // contradicts it is an error, for whoever reads the profile's name must be able to
 // count on it (FAPI 2.0 sections 5.3 and 5.4).

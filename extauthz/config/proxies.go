@@ -4,10 +4,35 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 )
+
+// ListenProxies is a listener for [Proxy] entries with MTLS or Addresses; its
+// Address is empty for nowhere. Certificate, Key and TrustedCA are PEM files:
+// without the first two it is plain HTTP, and with TrustedCA proxies can be known
+// by their certificates.
+type ListenProxies struct {
+	Address     string
+	Certificate string
+	Key         string
+	TrustedCA   string
+}
+
+// Proxy is one that asks over HTTP, and how it is known: exactly one of Socket,
+// MTLS and Addresses is set. Its Header, in lower case and never empty, has the
+// client's certificate as Format says.
+type Proxy struct {
+	Name string
+	// Socket is a "unix:/path" of its own: whoever connects there is this proxy.
+	Socket string
+	// MTLS are the names of which its certificate has one, as in [Callers].
+	MTLS []string
+	// Addresses are the networks that it connects from, such as "10.0.1.0/24".
+	Addresses []string
+	Header    string
+	Format    Format
+}
 
 const (
 	// maxProxies bounds what each connection is compared with, and each proxy's
@@ -15,8 +40,6 @@ const (
 	maxProxies        = 64
 	maxProxyNames     = 64
 	maxProxyAddresses = 64
-	// maxHeaderName is far above any header's name that proxies use, in bytes.
-	maxHeaderName = 64
 	// leastBits is the widest network that anybody has of their own: 10.0.0.0/8 and
 	// fd00::/8 (RFC 1918 section 3, RFC 4193 section 3.1).
 	leastBits = 8
@@ -214,58 +237,4 @@ func parseNetwork(text string) (string, error) {
 		return "", fmt.Errorf("%s is wider than /%d: whoever connects from there could name any client's certificate; list the proxy's own addresses", quote(text), leastBits)
 	}
 	return network.String(), nil
-}
-
-// headerName is a field name (RFC 9110 section 5.1) in the alphabet that proxies
-// agree about: many services read an underscore as a hyphen.
-var headerName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
-
-// readHeader reads the name of the header with the certificate.
-func readHeader(m *mapping, format Format) string {
-	header := text(m, "header", format.header(), parseHeaderName)
-	switch {
-	case m.broken || format == "":
-	case format == FormatXFCC && m.has("header") && m.sound("header") && header != format.header():
-		m.fail("header", "xfcc is read from "+format.header())
-	case format != FormatXFCC && header == FormatXFCC.header():
-		m.fail("header", header+" is Envoy's and holds no "+string(format))
-	case header == "":
-		m.require("header")
-	}
-	return header
-}
-
-func parseHeaderName(text string) (string, error) {
-	name := strings.ToLower(text)
-	switch {
-	case !headerName.MatchString(text):
-		return "", errors.New("want the name of a header, of letters, digits and hyphens, got " + quote(text))
-	case len(text) > maxHeaderName:
-		return "", fmt.Errorf("longer than %d bytes", maxHeaderName)
-	case isTakenHeader(name):
-		return "", errors.New(quote(text) + " has a meaning of its own; have the proxy write the certificate into another")
-	}
-	return name, nil
-}
-
-// isTakenHeader reports a header that says something else about a request, or
-// about a connection only.
-func isTakenHeader(name string) bool {
-	switch name {
-	case "authorization", "cookie", "host", "date", "expect", "origin", "forwarded", "range", "via", "accept",
-		"content-length", "content-type", "content-encoding", "x-request-id", "client-cert-chain",
-		"access-control-request-method", "access-control-request-headers",
-		// RFC 9110 section 7.6.1
-		"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-		"transfer-encoding", "upgrade":
-		return true
-	case "x-forwarded-client-cert", "x-forwarded-tls-client-cert":
-		return false
-	}
-	for _, family := range []string{"certbearer-", "x-original-", "x-forwarded-", "x-envoy-", "sec-", "if-", "accept-"} {
-		if strings.HasPrefix(name, family) {
-			return true
-		}
-	}
-	return false
 }

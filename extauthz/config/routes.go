@@ -8,6 +8,53 @@ import (
 	"strings"
 )
 
+// Route is one kind of request. ClientID, Audience, Scope and Inject belong to
+// [AccessCertificate] and are zero with any other access; with it, Audience and
+// Inject are always set, from the global values where the route has none.
+type Route struct {
+	Name   string
+	Match  Match
+	Access Access
+	// ClientID, if not empty, is the only client the route accepts.
+	ClientID string
+	Audience string
+	// Scope holds the scope tokens to grant, within the client's; empty: the
+	// client's defaults.
+	Scope                []string
+	InboundAuthorization InboundAuthorization
+	Inject               Inject
+	// Mode is the global one where the route has none, and always ModeEnforce with
+	// [AccessEndpoint].
+	Mode Mode
+}
+
+// Match says which requests a route covers.
+type Match struct {
+	// Host is "*", "*.example.com" (any name below, not example.com itself), or
+	// one lower-case name without a port.
+	Host string
+	// PathPrefix covers whole segments: "/a" covers /a and /a/b, not /ab. It is
+	// "/" or has no slash at its end.
+	PathPrefix string
+	// Methods is empty for any method, and exactly OPTIONS with [AccessPreflight].
+	Methods []string
+}
+
+// Access says what a route asks of a request.
+type Access string
+
+// The values of [Access].
+const (
+	// AccessCertificate: a client's certificate; a token is injected.
+	AccessCertificate Access = "certificate"
+	// AccessPublic: nothing.
+	AccessPublic Access = "public"
+	// AccessPreflight: to be a CORS preflight. Other requests are not covered.
+	AccessPreflight Access = "preflight"
+	// AccessEndpoint: nothing; the request is for an endpoint of ours.
+	AccessEndpoint Access = "endpoint"
+)
+
 // readRoutes reads the routes. What a route leaves out comes from global.
 func readRoutes(m *mapping, global *Config) []Route {
 	var routes []Route
