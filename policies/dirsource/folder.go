@@ -21,6 +21,7 @@ import (
 type folder struct {
 	config  Config
 	files   map[string]*file
+	lists   map[string]*listFile
 	links   map[string]bool   // names of symbolic links: a watch does not see what they lead to
 	ignored map[string]string // names that are not read, and why
 	lost    *policies.Fault   // the folder itself cannot be read
@@ -37,13 +38,14 @@ type folder struct {
 
 	shown policies.Report
 	stale bool // working is newer than what result last returned
+
+	unproven  bool               // lists are newer than their warnings
+	provenFor *policies.Snapshot // whose CAs those were
 }
 
-// file is one file as it was last read.
+// file is one file of documents as it was last read.
 type file struct {
-	stamp     stamp
-	sum       [sha256.Size]byte
-	unread    string // why it could not be read, if it could not
+	version
 	documents []document
 	warnings  []policies.Fault
 	fault     *policies.Fault // the file as such cannot be read
@@ -70,6 +72,13 @@ type claim struct {
 	*document
 }
 
+// version tells whether a file is still what it was.
+type version struct {
+	stamp  stamp
+	sum    [sha256.Size]byte
+	unread string // why it could not be read, if it could not
+}
+
 // stamp tells whether a file may have changed without reading it.
 type stamp struct {
 	size     int64
@@ -86,6 +95,7 @@ func newFolder(config Config) *folder {
 	return &folder{
 		config:    config,
 		files:     make(map[string]*file),
+		lists:     make(map[string]*listFile),
 		links:     make(map[string]bool),
 		ignored:   make(map[string]string),
 		working:   policies.Empty(config.Options),
@@ -123,6 +133,11 @@ func (f *folder) scan() error {
 		}
 	}
 	for name := range f.files {
+		if !present[name] {
+			f.forget(name, touched)
+		}
+	}
+	for name := range f.lists {
 		if !present[name] {
 			f.forget(name, touched)
 		}
@@ -181,10 +196,10 @@ func (f *folder) wanted(name string) bool {
 		return false
 	}
 	switch strings.ToLower(filepath.Ext(name)) {
-	case ".json", ".yaml", ".yml":
+	case ".json", ".yaml", ".yml", listExtension:
 		return true
 	}
-	f.ignored[name] = "is not read: documents are files named .json, .yaml or .yml"
+	f.ignored[name] = "is not read: documents are files named .json, .yaml or .yml, revocation lists are named .crl"
 	return false
 }
 
@@ -205,30 +220,44 @@ func (f *folder) read(name string, trust bool, touched map[string]bool) {
 		f.forget(name, touched)
 		return
 	}
-	before := f.files[name]
-	var now stamp
+	before := f.version(name)
+	var now version
 	if err == nil {
-		now = stampOf(info, time.Now())
-		if trust && before != nil && before.stamp == now && !now.fresh {
+		now.stamp = stampOf(info, time.Now())
+		if trust && before != nil && before.stamp == now.stamp && !now.stamp.fresh {
 			return
 		}
 	}
 	var data []byte
 	if err == nil {
-		data, err = readBounded(path, info)
+		data, err = f.readBounded(name, info)
 	}
-	sum := sha256.Sum256(data)
-	unread := ""
+	now.sum = sha256.Sum256(data)
 	if err != nil {
-		unread = err.Error()
+		now.unread = err.Error()
 	}
-	if before != nil && before.sum == sum && before.unread == unread {
-		before.stamp = now
+	if before != nil && before.sum == now.sum && before.unread == now.unread {
+		before.stamp = now.stamp
+		return
+	}
+	if isList(name) {
+		f.replaceList(name, now, data, err)
 		return
 	}
 	next := parse(name, data, err)
-	next.stamp, next.sum, next.unread = now, sum, unread
-	f.replace(name, before, next, touched)
+	next.version = now
+	f.replace(name, f.files[name], next, touched)
+}
+
+// version returns what the file was when it was last read, nil if it never was.
+func (f *folder) version(name string) *version {
+	if read := f.lists[name]; read != nil {
+		return &read.version
+	}
+	if read := f.files[name]; read != nil {
+		return &read.version
+	}
+	return nil
 }
 
 func stampOf(info fs.FileInfo, at time.Time) stamp {
@@ -239,18 +268,24 @@ func stampOf(info fs.FileInfo, at time.Time) stamp {
 	return s
 }
 
-// readBounded reads a regular file and no more than a file of documents may
-// have.
-func readBounded(path string, info fs.FileInfo) ([]byte, error) {
+// readBounded reads a regular file and no more than one of its kind may have.
+func (f *folder) readBounded(name string, info fs.FileInfo) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("is no regular file")
 	}
-	opened, err := os.Open(path)
+	limit := int64(policies.MaxFileBytes)
+	if isList(name) {
+		limit = maxListBytes
+		if err := f.checkList(name, info.Size()); err != nil {
+			return nil, err
+		}
+	}
+	opened, err := os.Open(filepath.Join(f.config.Dir, name))
 	if err != nil {
 		return nil, err
 	}
 	defer opened.Close()
-	return io.ReadAll(io.LimitReader(opened, policies.MaxFileBytes+1))
+	return io.ReadAll(io.LimitReader(opened, limit+1))
 }
 
 // parse never fails: what is wrong is in the file's faults.
@@ -392,6 +427,11 @@ func (f *file) has(id string) bool {
 
 // forget takes a file out.
 func (f *folder) forget(name string, touched map[string]bool) {
+	if f.lists[name] != nil {
+		delete(f.lists, name)
+		f.stale, f.unproven = true, true
+		return
+	}
 	before, known := f.files[name]
 	if !known {
 		return
@@ -465,6 +505,7 @@ func (f *folder) result() (*policies.Snapshot, policies.Report) {
 		f.good = f.turnOff(f.good)
 	}
 	f.shown = report
+	report.CRLs.Files = f.listFiles()
 	return f.good, report
 }
 

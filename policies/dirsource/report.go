@@ -37,6 +37,7 @@ func (f *folder) makeReport() policies.Report {
 		report.Warnings = append(report.Warnings, policies.Fault{File: name, Problem: why})
 	}
 	report.Faults, report.Warnings = ordered(report.Faults), ordered(report.Warnings)
+	report.CRLs = f.reportLists()
 	return report
 }
 

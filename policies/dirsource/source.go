@@ -8,6 +8,9 @@
 // version yet, a bad document lets nobody in, but the certificates in it are
 // kept from being taken for another client's. A file that is gone removes its
 // clients.
+//
+// Files named .crl beside them are revocation lists, in PEM or one in DER. The same
+// holds for them: a file that cannot be read keeps the lists that it had.
 package dirsource
 
 import (

@@ -47,6 +47,9 @@ func (c *CRL) Partial() bool {
 	return s.pointed || s.onlyUsers || s.onlyCAs || s.onlyAttributes || s.reasons != allReasons
 }
 
+// RawIssuer returns the issuer's name in DER. It is not to be changed.
+func (c *CRL) RawIssuer() []byte { return c.rawIssuer }
+
 // Len returns the number of entries; of an indirect list they were not kept.
 func (c *CRL) Len() int { return c.entries.count() }
 
