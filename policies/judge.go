@@ -28,6 +28,7 @@ type Accepted struct {
 func (c *Client) Judge(s *Snapshot, chain *truststore.Chain, at time.Time, t *decision.Trace) (Accepted, error) {
 	accepted, err := c.judge(s, chain, at)
 	if err != nil {
+		chain.Refuse(err)
 		t.Fail(decision.StepJudge, "%v", err)
 		return Accepted{}, err
 	}

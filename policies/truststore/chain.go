@@ -37,6 +37,7 @@ type Chain struct {
 	folded      map[*x509.Certificate]certNames
 	subjects    map[*x509.Certificate]subjectNames
 	constrained map[*x509.Certificate]constrained
+	tried       *Tried // see Watch
 }
 
 // link is one signature: the issuer's key, as it stands in its certificates, and

@@ -61,6 +61,7 @@ func (t Terms) checkAuthorityPurpose(ca *x509.Certificate) error {
 
 // Verify is the function [Verify] on these terms.
 func (t Terms) Verify(chain *Chain, anchors []*Anchor) (Path, error) {
+	chain.tried.begin()
 	if isCA(chain.Leaf) {
 		return nil, decision.Denyf(decision.CertificateIsCA, describe(chain.Leaf), "a CA certificate is accepted only where it is pinned")
 	}
@@ -74,5 +75,6 @@ func (t Terms) Verify(chain *Chain, anchors []*Anchor) (Path, error) {
 			return path, err
 		}
 	}
+	w.tried.end(chain, anchors)
 	return nil, w.why(len(anchors))
 }

@@ -25,10 +25,12 @@ type walk struct {
 	// What paths fell for: at the leaf, or on the way, or for a signature that
 	// was not looked at.
 	atLeaf, onTheWay, unlooked error
+
+	tried *Tried // nil: nobody asks
 }
 
 func newWalk(chain *Chain, terms Terms) *walk {
-	return &walk{chain: chain, terms: terms, cas: chain.leading()}
+	return &walk{chain: chain, terms: terms, cas: chain.leading(), tried: chain.tried}
 }
 
 // from tries everything below the anchor. The path is nil if none is good; the
@@ -43,6 +45,7 @@ func (w *walk) from(anchor *Anchor) (Path, error) {
 func (w *walk) down(issuer *x509.Certificate, through func() (state, error)) (Path, error) {
 	w.path = append(w.path, issuer)
 	defer func() { w.path = w.path[:len(w.path)-1] }()
+	before := w.tried.made()
 	var allowed *state
 	for i := -1; i < len(w.cas); i++ {
 		subject := w.chain.Leaf
@@ -65,16 +68,19 @@ func (w *walk) down(issuer *x509.Certificate, through func() (state, error)) (Pa
 			return path, err
 		}
 	}
+	w.tried.left(w.path, before)
 	return nil, nil
 }
 
 func (w *walk) enter(allowed state, subject *x509.Certificate) (Path, error) {
 	if subject != w.chain.Leaf {
+		w.tried.reach(subject)
 		return w.down(subject, func() (state, error) { return allowed.through(subject) })
 	}
 	if err := allowed.accept(subject); err != nil {
-		return nil, w.fell(&w.atLeaf, err)
+		return nil, w.fell(&w.atLeaf, err, subject)
 	}
+	w.tried.ended(w.path, nil, subject)
 	path := append(Path{subject}, w.path...)
 	slices.Reverse(path[1:])
 	return path, nil
@@ -90,17 +96,23 @@ func (w *walk) step(issuer, subject *x509.Certificate) (bool, error) {
 		return false, nil
 	}
 	if w.chain.steps++; w.chain.steps > maxPathSteps {
-		return false, decision.Denyf(decision.PathTooComplex, "certificate chain", "more than %d steps in search of a path", maxPathSteps)
+		return false, w.fell(&w.unlooked, decision.Denyf(decision.PathTooComplex, "certificate chain", "more than %d steps in search of a path", maxPathSteps), subject)
 	}
 	signed, err := w.chain.signed(issuer, subject)
-	if err != nil {
-		return false, w.fell(&w.unlooked, err)
+	switch {
+	case err != nil:
+		return false, w.fell(&w.unlooked, err, subject)
+	case !signed:
+		w.tried.otherKey(w.path, subject)
 	}
 	return signed, nil
 }
 
 // fell keeps the first reason of its kind, and returns one that ends the search.
-func (w *walk) fell(kind *error, err error) error {
+// below is the certificate under the path at which it fell, if the path itself is
+// not at fault.
+func (w *walk) fell(kind *error, err error, below ...*x509.Certificate) error {
+	w.tried.ended(w.path, err, below...)
 	if decision.ReasonOf(err) == decision.PathTooComplex {
 		return err
 	}
