@@ -35,6 +35,7 @@ type Config struct {
 	// is the request's route. There is always at least one.
 	Routes []Route
 
+	Revocation  Revocation
 	Revocations Revocations
 	Limits      Limits
 	Envoy       Envoy

@@ -41,6 +41,7 @@ func defaults() *config.Config {
 			Inject: config.Inject{Bind: config.BindCnf, Typ: config.TypeAccessToken, ClientCert: config.ClientCertNone},
 		}},
 		Compatibility: config.CompatibilityNone, Profile: config.ProfileNone, Mode: config.ModeEnforce,
+		Revocation:  config.Revocation{Directory: "/etc/certbearer/crls", Refresh: time.Hour, Quota: 1024, Wait: 200 * time.Millisecond},
 		Revocations: config.Revocations{File: "/etc/certbearer/revocations/revoked.jsonl"},
 		Limits:      config.Limits{InFlight: 1024, TokenCacheEntries: 100_000, TokensPerClient: 64},
 		Istio: config.Istio{
@@ -91,6 +92,13 @@ func fullExample(dir string) *config.Config {
 		Issuer:     "https://gateway.example.com/mtls/",
 		Audience:   "https://api.example.com",
 		MTLSOrigin: "https://mtls.example.com:8443", Compatibility: config.CompatibilityMedplum, Profile: config.ProfileNone, Mode: config.ModeEnforce,
+		Revocation: config.Revocation{
+			Directory: dir + "/state/crls", Refresh: 10 * time.Minute, Quota: 64, Wait: 100 * time.Millisecond,
+			Allow: []config.AllowedAddresses{
+				{Addresses: []string{"10.0.4.7/32", "fd00:4::/32"}, Ports: []int{8080, 8443}},
+				{Addresses: []string{"10.0.5.0/24"}},
+			},
+		},
 		Revocations: config.Revocations{File: dir + "/state/revoked"},
 		Clients:     config.Clients{Directory: dir + "/partners", Strict: true, SharedAnchors: config.SharedAnchorsAllow},
 		Keys: config.SigningKeys{
@@ -306,6 +314,12 @@ func TestAccepted(t *testing.T) {
 				c.Envoy.LegacyUpstream = config.Upstream{Scheme: "https", Host: "old.internal", Port: 8443}
 				c.Envoy.LegacyUpstreamCA = "/etc/certbearer/old.pem"
 			},
+		},
+		"nothing that was fetched may be kept, and nobody wait": {
+			minimal + "revocation: {directory: \"\", wait: 0s}\n", func(c *config.Config) { c.Revocation.Directory, c.Revocation.Wait = "", 0 },
+		},
+		"where Envoy is less patient, so are we": {
+			minimal + "envoy: {timeout: 100ms}\n", func(c *config.Config) { c.Envoy.Timeout, c.Revocation.Wait = 100*time.Millisecond, 40*time.Millisecond },
 		},
 		"JSON is YAML": {
 			`{"issuer": "https://gateway.example.com", "audience": "https://api.example.com", "listen": {"grpc": "unix:/run/certbearer/extauthz.sock"}}`,

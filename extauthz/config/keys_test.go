@@ -158,6 +158,7 @@ func TestRequiredKeysAreRequired(t *testing.T) {
 		"callers.certificate": "a", "callers.key": "b", "callers.trustedCA": "c", "callers.sans": "[d]",
 		"routes[].name":  "e",
 		"proxies[].name": "f", "proxies[].format": "alb",
+		"revocation.allow[].addresses": "[10.0.0.1]",
 	}
 	document := func(without string) string {
 		value := func(path string) string {
@@ -177,6 +178,7 @@ func TestRequiredKeysAreRequired(t *testing.T) {
 		}
 		return value("issuer") + "\naudience: https://api.example.com\nlisten: {" + value("listen.grpc") + "}\n" +
 			"callers: {" + list("callers.certificate", "callers.key", "callers.trustedCA", "callers.sans") + "}\n" +
+			"revocation: {allow: [{" + list("revocation.allow[].addresses") + "}]}\n" +
 			"proxies: [{" + list("proxies[].name", "proxies[].format") + ", socket: \"unix:/run/f.sock\"}]\n" +
 			"routes: [{" + value("routes[].name") + "}]\n"
 	}
@@ -196,6 +198,7 @@ func TestRequiredKeysAreRequired(t *testing.T) {
 func TestEveryDurationOfTheTableReadsBack(t *testing.T) {
 	for path, want := range map[string]time.Duration{
 		"keys.publishAhead": time.Hour, "keys.rotateEvery": 2160 * time.Hour, "injectedTokenLifetime": 5 * time.Minute, "envoy.timeout": 500 * time.Millisecond,
+		"revocation.refresh": time.Hour, "revocation.wait": 200 * time.Millisecond,
 	} {
 		i := slices.IndexFunc(config.Keys(), func(k config.Key) bool { return k.Path == path })
 		if got, err := time.ParseDuration(config.Keys()[i].Default); err != nil || got != want {

@@ -221,18 +221,10 @@ func (d *document) socketAddress(text string) (string, error) {
 
 // parseNetwork accepts an IP address or a network, and returns the network.
 func parseNetwork(text string) (string, error) {
-	const want = "want an IP address or a network such as 10.0.1.0/24"
-	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
-		text = netip.PrefixFrom(address, address.BitLen()).String()
-	}
-	network, err := netip.ParsePrefix(text)
+	network, err := network(text)
 	switch {
 	case err != nil:
-		return "", errors.New(want + ", got " + quote(text))
-	case network.Addr().Is4In6():
-		return "", errors.New("write the IPv4 address itself, without ::ffff: before it")
-	case network != network.Masked():
-		return "", errors.New(quote(text) + " has bits beyond its length; write " + network.Masked().String())
+		return "", err
 	case network.Bits() < leastBits:
 		return "", fmt.Errorf("%s is wider than /%d: whoever connects from there could name any client's certificate; list the proxy's own addresses", quote(text), leastBits)
 	}

@@ -24,13 +24,6 @@ func one(entry string) string { return more("proxies: [{" + entry + "}]") }
 
 func TestProxiesAreRefused(t *testing.T) {
 	two := func(first, second string) string { return "proxies:\n- {" + first + "}\n- {" + second + "}" }
-	many := func(format string, n int) string {
-		var items []string
-		for i := range n {
-			items = append(items, fmt.Sprintf(format, i))
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	}
 	checkRefusals(t, map[string]refusal{
 		"an entry that is known in no way": {
 			one("name: a, format: alb"), "4: proxies[0].socket: required, or mtls, or addresses: " + knownIn},
@@ -148,4 +141,13 @@ func TestHeadersOfCertificatesAreRefused(t *testing.T) {
 		cases["the header "+header] = taken(header)
 	}
 	checkRefusals(t, cases)
+}
+
+// many is a list of n items.
+func many(format string, n int) string {
+	var items []string
+	for i := range n {
+		items = append(items, fmt.Sprintf(format, i))
+	}
+	return "[" + strings.Join(items, ", ") + "]"
 }

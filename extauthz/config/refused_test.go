@@ -67,6 +67,34 @@ func TestWhatIsNoNameInAClusterIsRefused(t *testing.T) {
 	})
 }
 
+func TestWhatCannotBeFetchedBySoIsRefused(t *testing.T) {
+	allow := func(item string) string { return more("revocation: {allow: [{" + item + "}]}") }
+	checkRefusals(t, map[string]refusal{
+		"nearly every address": {
+			allow("addresses: [0.0.0.0/0]"),
+			`4: revocation.allow[0].addresses[0]: "0.0.0.0/0" is wider than /8: whoever writes a location could have nearly anything connected to; list the addresses of your CA`},
+		"a host name, which anybody may lead anywhere": {
+			allow("addresses: [ca.internal]"), `4: revocation.allow[0].addresses[0]: want an IP address or a network such as 10.0.1.0/24, got "ca.internal"`},
+		"an IPv4 address as IPv6": {
+			allow(`addresses: ["::ffff:10.0.0.1"]`), "4: revocation.allow[0].addresses[0]: write the IPv4 address itself, without ::ffff: before it"},
+		"no address":              {allow("addresses: []"), "4: revocation.allow[0].addresses: must not be empty: it would allow nothing"},
+		"no port":                 {allow("addresses: [10.0.0.1], ports: []"), "4: revocation.allow[0].ports: must not be empty: it would allow nothing"},
+		"a port that is none":     {allow("addresses: [10.0.0.1], ports: [0]"), "4: revocation.allow[0].ports[0]: want a whole number of 1 to 65535, got \"0\""},
+		"a port in quotes":        {allow(`addresses: [10.0.0.1], ports: ["80"]`), "4: revocation.allow[0].ports[0]: want a whole number, got text"},
+		"a port twice":            {allow("addresses: [10.0.0.1], ports: [80, 80]"), "4: revocation.allow[0].ports[1]: 80 stands twice"},
+		"a key of something else": {allow("addresses: [10.0.0.1], port: 80"), "4: revocation.allow[0].port: unknown key (did you mean ports?)"},
+		"too many items":          {more("revocation: {allow: " + many("{addresses: [10.0.0.%d]}", 65) + "}"), "4: revocation.allow: more than 64 items"},
+		"too many addresses":      {allow("addresses: " + many("10.0.0.%d", 65)), "4: revocation.allow[0].addresses: more than 64 items"},
+		"a refresh without end":   {more("revocation: {refresh: 25h}"), `4: revocation.refresh: want 1s to 24h, got "25h"`},
+		"a refresh all the time":  {more("revocation: {refresh: 500ms}"), `4: revocation.refresh: want 1s to 24h, got "500ms"`},
+		"a quota of nothing":      {more("revocation: {quota: 0}"), "4: revocation.quota: want a whole number of 1 to 1048576, got \"0\""},
+		"a wait as long as Envoy's": {
+			more("revocation: {wait: 500ms}"), "4: revocation.wait: 500ms is not less than envoy.timeout, which is 500ms: Envoy would refuse before the answer comes"},
+		"a wait longer than Envoy's": {
+			more("revocation: {wait: 90ms}\nenvoy: {timeout: 80ms}"), "4: revocation.wait: 90ms is not less than envoy.timeout, which is 80ms: Envoy would refuse before the answer comes"},
+	})
+}
+
 func TestStructureIsRefused(t *testing.T) {
 	checkRefusals(t, map[string]refusal{
 		"an unknown key, with the one that was meant": {
