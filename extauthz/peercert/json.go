@@ -158,7 +158,7 @@ func (r jsonReader) texts(list bool) ([]string, error) {
 func (r jsonReader) text() (string, error) {
 	token, err := r.decoder.Token()
 	if err != nil {
-		return "", fmt.Errorf("JSON: %w", err)
+		return "", badJSON(err)
 	}
 	text, ok := token.(string)
 	if !ok {
@@ -167,10 +167,13 @@ func (r jsonReader) text() (string, error) {
 	return text, nil
 }
 
+// badJSON cuts the decoder's error: it quotes a number, however long.
+func badJSON(err error) error { return fmt.Errorf("JSON: %.100s", err.Error()) }
+
 func (r jsonReader) delimiter(want json.Delim) error {
 	token, err := r.decoder.Token()
 	if err != nil {
-		return fmt.Errorf("JSON: %w", err)
+		return badJSON(err)
 	}
 	if token != want {
 		return fmt.Errorf("something else where %q belongs", want.String())
