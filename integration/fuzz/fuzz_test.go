@@ -31,6 +31,8 @@ func TestARunIsJudgedByWhatItPrintedAndLeft(t *testing.T) {
 		"a worker that died":                       {running + "--- FAIL: FuzzX (1.00s)\n    fuzzing process hung or terminated unexpectedly: exit status 2\nFAIL\n", failed, nil, "exit status 1"},
 		"the clock's word, and more":               {running + clockOnly + "panic: x\n", failed, nil, "exit status 1"},
 		"a failure without a word":                 {running, failed, nil, "exit status 1"},
+		"no more than its corpus":                  {"fuzz: elapsed: 20s, gathering baseline coverage: 106/114 completed\nPASS\n", nil, nil, ""},
+		"a seed that hangs":                        {strings.Repeat("fuzz: elapsed: 3s, gathering baseline coverage: 7/9 completed\n", 5) + "PASS\n", nil, nil, "an input hangs: none was finished in the last seconds"},
 		"no input at all":                          {"PASS\n", nil, nil, "no input was tried"},
 		"nothing finished for three looks":         {running + strings.Repeat(stuck, 3) + "PASS\n", nil, nil, ""},
 		"nothing finished for longer":              {running + strings.Repeat(stuck, 4) + "PASS\n", nil, nil, "an input hangs: none was finished in the last seconds"},

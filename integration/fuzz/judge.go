@@ -18,8 +18,9 @@ type result struct {
 }
 
 var (
-	// progress is what go test prints every three seconds.
-	progress = regexp.MustCompile(`(?m)^fuzz: elapsed: [^,]+, execs: (\d+) .*$`)
+	// progress is what go test prints every three seconds: first of the corpus, then of
+	// its own inputs.
+	progress = regexp.MustCompile(`(?m)^fuzz: elapsed: [^,]+, (?:gathering baseline coverage|execs): (\d+)\b.*$`)
 	// clock is all that a failing run prints, beside its progress, if nothing failed but
 	// the clock. When the time is up, Go's coordinator may see its own deadline before
 	// its workers do, and then takes it for an error of the target.
@@ -51,6 +52,8 @@ func judge(output string, err error, found []string, took time.Duration) result 
 		got.problem = "no input was tried"
 	case standsStill(lines):
 		got.problem = "an input hangs: none was finished in the last seconds"
+	case strings.Contains(lines[len(lines)-1][0], "baseline"):
+		got.remark = ", which are its corpus: it came no further"
 	case err != nil:
 		got.remark = ", ended by the clock"
 	}
