@@ -100,7 +100,7 @@ func (s *Snapshot) whyUnbound(held *authority) string {
 // issuer, or of the issuer of one presented beside it.
 func (n *nearest) addNamesakes(s *Snapshot, chain *truststore.Chain) {
 	for _, certificate := range chain.Certificates() {
-		ids, _ := s.named.get(subjectName(certificate.RawIssuer))
+		ids, _ := s.named.get(chain.IssuerName(certificate))
 		for _, id := range ids[:min(len(ids), MaxCandidates)] {
 			held, found := s.authority.get(id)
 			if !found {

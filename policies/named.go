@@ -2,7 +2,6 @@ package policies
 
 import (
 	"crypto/sha256"
-	"crypto/x509"
 	"iter"
 	"slices"
 
@@ -38,22 +37,21 @@ func keyName(subject [32]byte, keyID []byte) [32]byte {
 	return sha256.Sum256(append(text, keyID...))
 }
 
-// namesakes reports whether several CAs have the issuer's name.
-func (s *Snapshot) namesakes(certificate *x509.Certificate) bool {
-	all, _ := s.named.get(subjectName(certificate.RawIssuer))
+// namesakes reports whether several CAs have the name of an issuer.
+func (s *Snapshot) namesakes(issuer [32]byte) bool {
+	all, _ := s.named.get(issuer)
 	return len(all) > 1
 }
 
-// likelySigners yields the CAs that may have signed the certificate, in lists,
-// the likely ones first. Many may have one name: "CN=Root CA" is popular, and
+// likelySigners yields the CAs that may have signed a certificate, by the names of
+// its issuer, in lists, the likely ones first. Many may have one name: "CN=Root CA" is popular, and
 // everyone who copies a tutorial's openssl command has its subject. So it is the
 // certificate's authorityKeyIdentifier that finds them. The rest are guesses: CAs
 // that have no identifier and, while they are few, those whose identifier is
 // another. Such a one is no issuer (RFC 5280 4.2.1.1), but CAs are not always
 // renewed by the book.
-func (s *Snapshot) likelySigners(certificate *x509.Certificate) iter.Seq[[][32]byte] {
+func (s *Snapshot) likelySigners(issuer [32]byte, keyID []byte) iter.Seq[[][32]byte] {
 	return func(yield func([][32]byte) bool) {
-		keyID, issuer := certificate.AuthorityKeyId, subjectName(certificate.RawIssuer)
 		if len(keyID) > 0 {
 			if exact, _ := s.named.get(keyName(issuer, keyID)); !yield(exact) {
 				return

@@ -185,7 +185,7 @@ func names(clients []*Client) string {
 func (s *Snapshot) provingAuthorities(chain *truststore.Chain) ([]*authority, error) {
 	var proving []*authority
 	for _, certificate := range chain.Certificates() {
-		signers, err := s.signers(chain, certificate, nil)
+		signers, err := s.signers(chain, certificate, chain.IssuerName(certificate), nil)
 		if err != nil {
 			return nil, err
 		}
@@ -221,7 +221,7 @@ func (s *Snapshot) withAbove(chain *truststore.Chain, proving []*authority) ([]*
 		var above []*authority
 		for _, below := range level {
 			for _, held := range below.anchors {
-				signers, err := s.signers(chain, held.Certificate, below)
+				signers, err := s.signers(chain, held.Certificate, held.IssuerName(), below)
 				if err != nil {
 					return nil, err
 				}
@@ -251,13 +251,13 @@ func appendNew(list, more, others []*authority) []*authority {
 // But once there is one, no guess is worth a dear check: a name is free to choose,
 // and some dear keys of that name would use up what the decision may cost.
 // own, which may be nil, is the CA that the certificate is of.
-func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificate, own *authority) ([]*authority, error) {
-	if s.namesakes(certificate) && chain.SelfSigned(certificate) {
+func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificate, issuer [32]byte, own *authority) ([]*authority, error) {
+	if s.namesakes(issuer) && chain.SelfSigned(certificate) {
 		return nil, nil // nobody else's: it need not be tried on all of them
 	}
 	var signers []*authority
 	var weak error
-	for likely := range s.likelySigners(certificate) {
+	for likely := range s.likelySigners(issuer, certificate.AuthorityKeyId) {
 		found := len(signers) > 0
 		for _, id := range likely {
 			authority, known := s.authority.get(id)

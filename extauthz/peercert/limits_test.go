@@ -1,6 +1,8 @@
 package peercert_test
 
 import (
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,6 +113,22 @@ func TestNamesOfACertificateAreBounded(t *testing.T) {
 		wantRefusal(t, r, presented(most.URLEncodedPEM(), value),
 			refusal{decision.CertificateMalformed, header + " element 1 pair 2 certificate 2"})
 	})
+}
+
+// Each would be searched for a dozen extensions in every step of a path.
+func TestExtensionsOfACertificateAreBounded(t *testing.T) {
+	with := func(n int) *testca.Issued {
+		template := testca.Template{CommonName: "x"}
+		for i := range n {
+			template.ExtraExtensions = append(template.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, i}, Value: []byte{5, 0}})
+		}
+		return selfSigned(t, template)
+	}
+	usual := len(with(0).Certificate.Extensions)
+	r := newReader(t, peercert.Peer, 0)
+	most, over := with(peercert.MaxExtensions-usual), with(peercert.MaxExtensions-usual+1)
+	wantEvidence(t, r, presented(most.URLEncodedPEM()), most)
+	wantRefusal(t, r, presented(over.URLEncodedPEM()), refusal{decision.CertificateMalformed, "source.certificate"})
 }
 
 func TestAllElementsTogetherHaveAtMostTenCertificates(t *testing.T) {

@@ -31,6 +31,9 @@ const (
 	// name out, as records do, costs the square of their number.
 	MaxNameBytes      = 8 << 10
 	MaxNameAttributes = 64
+	// MaxExtensions bounds the extensions of a certificate, which are searched
+	// for each of those that count, on every path. Real ones have a dozen.
+	MaxExtensions = 64
 	// MaxElements bounds the elements of x-forwarded-client-cert, and so the
 	// number of hops that can be configured.
 	MaxElements = 10

@@ -33,7 +33,7 @@ func (p *pool) parse(der []byte, where field) (*x509.Certificate, error) {
 		// %.200s: the parser quotes names of the certificate, however long.
 		return nil, decision.Denyf(decision.CertificateMalformed, where.String(), "%.200s", err.Error())
 	}
-	if err := boundNames(certificate); err != nil {
+	if err := boundParts(certificate); err != nil {
 		return nil, decision.Deny(decision.CertificateMalformed, where.String(), err)
 	}
 	p.certificates = append(p.certificates, certificate)
@@ -55,13 +55,16 @@ func evidenceOf(ders [][]byte, where field) (Evidence, error) {
 	return Evidence{Leaf: leaf, Intermediates: intermediates, Thumbprint: sha256.Sum256(leaf.Raw)}, nil
 }
 
-// boundNames is asked before anything is made of the names.
-func boundNames(c *x509.Certificate) error {
+// boundParts is asked before anything is made of names and extensions.
+func boundParts(c *x509.Certificate) error {
 	if len(c.RawSubject) > MaxNameBytes || len(c.RawIssuer) > MaxNameBytes {
 		return fmt.Errorf("a subject or issuer of more than %d bytes", MaxNameBytes)
 	}
 	if len(c.Subject.Names) > MaxNameAttributes || len(c.Issuer.Names) > MaxNameAttributes {
 		return fmt.Errorf("a subject or issuer of more than %d attributes", MaxNameAttributes)
+	}
+	if len(c.Extensions) > MaxExtensions {
+		return fmt.Errorf("more than %d extensions", MaxExtensions)
 	}
 	return nil
 }

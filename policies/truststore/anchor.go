@@ -15,20 +15,25 @@ type Anchor struct {
 	// subjects match by RFC 5280 7.1, whatever else a renewal changed, and however
 	// key and name are encoded.
 	ID [sha256.Size]byte
+
+	names certNames // read once: a decision may come past a thousand anchors
 }
 
 // NewAnchor makes an Anchor of an entry for which IsAnchor holds.
 func NewAnchor(e Entry) *Anchor {
-	return &Anchor{Certificate: e.Certificate, Thumbprint: e.Thumbprint, ID: anchorID(e.Certificate)}
+	names := comparedNames(e.Certificate)
+	return &Anchor{Certificate: e.Certificate, Thumbprint: e.Thumbprint, ID: anchorID(e.Certificate, names.subject), names: names}
 }
 
-func anchorID(c *x509.Certificate) [sha256.Size]byte {
-	name := NameKey(c.RawSubject)
+func anchorID(c *x509.Certificate, subject [sha256.Size]byte) [sha256.Size]byte {
 	sum := sha256.New()
-	sum.Write(name[:])
+	sum.Write(subject[:])
 	sum.Write(publicKeyOf(c))
 	return [sha256.Size]byte(sum.Sum(nil))
 }
+
+// IssuerName is the [NameKey] of the issuer of the anchor's certificate.
+func (a *Anchor) IssuerName() [sha256.Size]byte { return a.names.issuer }
 
 // publicKeyOf returns the key in its one canonical encoding. crypto/x509 reads
 // others too, a BIT STRING with unused bits for one, so that the bytes of a

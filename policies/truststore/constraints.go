@@ -19,7 +19,15 @@ import (
 // some 50 ns.
 const (
 	maxConstraints     = 2000
-	maxNameComparisons = 50000
+	maxNameComparisons = 30000
+)
+
+// Bounds of what a decision reads of name constraints, in bytes of all the CAs that
+// it comes past, of which a client may have many: some 20 ns a byte, and for
+// directory names up to 150.
+const (
+	maxConstraintBytes     = 64 << 10
+	maxConstraintNameBytes = 12 << 10
 )
 
 // constraints are the nameConstraints of one CA certificate (RFC 5280 4.2.1.10).
@@ -52,7 +60,7 @@ type constrained struct {
 func (c *Chain) constraintsOf(ca *x509.Certificate) (*constraints, error) {
 	known, found := c.constrained[ca]
 	if !found {
-		known.constraints, known.err = constraintsOf(ca)
+		known.constraints, known.err = c.readConstraints(ca)
 		if c.constrained == nil {
 			c.constrained = make(map[*x509.Certificate]constrained)
 		}
@@ -61,33 +69,38 @@ func (c *Chain) constraintsOf(ca *x509.Certificate) (*constraints, error) {
 	return known.constraints, known.err
 }
 
-// constraintsOf reads the extension, nil if there is none. Every error means
+// readConstraints reads the extension, nil if there is none. Every error means
 // that nobody may be accepted below.
-func constraintsOf(c *x509.Certificate) (*constraints, error) {
-	extension := extensionOf(c, oidNameConstraints)
+func (c *Chain) readConstraints(ca *x509.Certificate) (*constraints, error) {
+	extension := extensionOf(ca, oidNameConstraints)
 	if extension == nil {
 		return nil, nil
 	}
 	if !extension.Critical {
-		return nil, decision.Denyf(decision.PathInvalid, describe(c), "its nameConstraints are not critical (RFC 5280 4.2.1.10)")
+		return nil, decision.Denyf(decision.PathInvalid, describe(ca), "its nameConstraints are not critical (RFC 5280 4.2.1.10)")
 	}
-	parsed, err := parseConstraints(extension.Value)
-	if errors.Is(err, errTooManyConstraints) {
-		return nil, decision.Deny(decision.PathTooComplex, describe(c), err)
+	if c.read += len(extension.Value); c.read > maxConstraintBytes {
+		return nil, decision.Denyf(decision.PathTooComplex, describe(ca), "the nameConstraints of the CAs on the way have more than %d bytes", maxConstraintBytes)
+	}
+	parsed, err := parseConstraints(extension.Value, &c.readNames)
+	if errors.Is(err, errTooManyConstraints) || errors.Is(err, errTooManyNames) {
+		return nil, decision.Deny(decision.PathTooComplex, describe(ca), err)
 	}
 	if err != nil {
-		return nil, decision.Denyf(decision.PathInvalid, describe(c), "its nameConstraints are malformed: %w", err)
+		return nil, decision.Denyf(decision.PathInvalid, describe(ca), "its nameConstraints are malformed: %w", err)
 	}
-	parsed.of = c
+	parsed.of = ca
 	return parsed, nil
 }
 
 var (
 	errTooManyConstraints = fmt.Errorf("it has more than %d name constraints", maxConstraints)
+	errTooManyNames       = fmt.Errorf("the directory names in the nameConstraints of the CAs on the way have more than %d bytes", maxConstraintNameBytes)
 	errDER                = errors.New("no DER of a NameConstraints")
 )
 
-func parseConstraints(der []byte) (*constraints, error) {
+// parseConstraints adds to names what it reads of directory names, in bytes.
+func parseConstraints(der []byte, names *int) (*constraints, error) {
 	rest, ok := only(der, derSequence)
 	if !ok {
 		return nil, errDER
@@ -100,7 +113,7 @@ func parseConstraints(der []byte) (*constraints, error) {
 			return nil, errDER
 		}
 		last, rest = tag, after
-		trees, err := parseSubtrees(list, maxConstraints-len(out.permitted))
+		trees, err := parseSubtrees(list, maxConstraints-len(out.permitted), names)
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +138,7 @@ func parseConstraints(der []byte) (*constraints, error) {
 	return &out, nil
 }
 
-func parseSubtrees(list []byte, most int) ([]subtree, error) {
+func parseSubtrees(list []byte, most int, names *int) ([]subtree, error) {
 	var trees []subtree
 	for len(list) > 0 {
 		tag, content, after, ok := element(list)
@@ -135,7 +148,7 @@ func parseSubtrees(list []byte, most int) ([]subtree, error) {
 		if len(trees) == most {
 			return nil, errTooManyConstraints
 		}
-		tree, err := parseSubtree(content)
+		tree, err := parseSubtree(content, names)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +162,7 @@ func parseSubtrees(list []byte, most int) ([]subtree, error) {
 
 // parseSubtree takes the base only: minimum is 0 and never written, maximum is
 // absent (RFC 5280 4.2.1.10).
-func parseSubtree(content []byte) (subtree, error) {
+func parseSubtree(content []byte, names *int) (subtree, error) {
 	tag, value, rest, ok := element(content)
 	if !ok || tag&0xc0 != 0x80 || !inForm(tag) {
 		return subtree{}, errDER
@@ -169,6 +182,9 @@ func parseSubtree(content []byte) (subtree, error) {
 	case tagIP:
 		tree.network, err = networkConstraint(value)
 	case tagDirectory:
+		if *names += len(value); *names > maxConstraintNameBytes {
+			return subtree{}, errTooManyNames
+		}
 		err = tree.readName(value)
 	}
 	return tree, err

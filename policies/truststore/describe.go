@@ -2,20 +2,56 @@ package truststore
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"strconv"
 	"strings"
+)
+
+// Bounds of the subject that is shown: a denial is made for every path that is
+// tried, and writing a name out costs the square of its attributes.
+const (
+	maxShownBytes      = 200
+	maxShownAttributes = 8
 )
 
 // describe names a certificate for an operator: its subject, bounded, for a
 // subject is the caller's text.
 func describe(c *x509.Certificate) string {
-	const most = 200
-	subject := c.Subject.String()
+	subject := shownSubject(c)
 	if subject == "" {
 		return "certificate without a subject"
 	}
-	if len(subject) > most {
-		subject = strings.ToValidUTF8(subject[:most], "") + "…"
-	}
 	return "certificate " + strconv.Quote(subject)
+}
+
+func shownSubject(c *x509.Certificate) string {
+	if len(c.RawSubject) > 2*maxShownBytes || len(c.Subject.Names) > maxShownAttributes {
+		return endOf(c.Subject.Names)
+	}
+	return bounded(c.Subject.String())
+}
+
+// endOf shows the last attributes of a long subject, which say most. The last one
+// stands first, as RFC 4514 has it.
+func endOf(all []pkix.AttributeTypeAndValue) string {
+	var shown pkix.RDNSequence
+	for _, attribute := range all[max(0, len(all)-maxShownAttributes):] {
+		if text, isText := attribute.Value.(string); isText {
+			attribute.Value = bounded(text)
+		}
+		shown = append(shown, pkix.RelativeDistinguishedNameSET{attribute})
+	}
+	text := shown.String()
+	if len(all) > maxShownAttributes && len(text) <= maxShownBytes {
+		return text + ",…"
+	}
+	return bounded(text)
+}
+
+// bounded cuts what a caller wrote to what fits a denial.
+func bounded(text string) string {
+	if len(text) <= maxShownBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxShownBytes], "") + "…"
 }

@@ -19,9 +19,9 @@ import (
 type folded []string
 
 // maxFoldedBytes bounds a name that is folded: beyond ASCII that takes some 100 ns
-// a byte, and X.520 gives most attributes 64 characters. A longer name matches by
-// its bytes only, and is within no subtree.
-const maxFoldedBytes = 2 << 10
+// a byte, twice for each presented certificate, and X.520 gives most attributes 64
+// characters. A longer name matches by its bytes only, and is within no subtree.
+const maxFoldedBytes = 1 << 10
 
 // foldName reads an encoded name. It fails on one that is malformed or longer
 // than maxFoldedBytes.

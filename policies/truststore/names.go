@@ -2,21 +2,33 @@ package truststore
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 )
 
-// certNames are the names of one certificate as they are compared.
-type certNames struct{ subject, issuer string }
+// certNames are the names of one certificate as they are compared: see NameKey.
+type certNames struct{ subject, issuer [sha256.Size]byte }
+
+func comparedNames(certificate *x509.Certificate) certNames {
+	names := certNames{subject: NameKey(certificate.RawSubject)}
+	names.issuer = names.subject
+	if !bytes.Equal(certificate.RawSubject, certificate.RawIssuer) {
+		names.issuer = NameKey(certificate.RawIssuer)
+	}
+	return names
+}
+
+// IssuerName is the [NameKey] of the certificate's issuer, which is read once in a
+// decision.
+func (c *Chain) IssuerName(certificate *x509.Certificate) [sha256.Size]byte {
+	return c.names(certificate).issuer
+}
 
 func (c *Chain) names(certificate *x509.Certificate) certNames {
 	if known, found := c.folded[certificate]; found {
 		return known
 	}
-	names := certNames{subject: foldedKey(certificate.RawSubject)}
-	names.issuer = names.subject
-	if !bytes.Equal(certificate.RawSubject, certificate.RawIssuer) {
-		names.issuer = foldedKey(certificate.RawIssuer)
-	}
+	names := comparedNames(certificate)
 	c.folded[certificate] = names
 	return names
 }

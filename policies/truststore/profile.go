@@ -26,8 +26,12 @@ func checkProfile(certificate *x509.Certificate) error {
 }
 
 // maxCertificatePolicies bounds the policies of one certificate: each is compared
-// with what the CAs above it left.
-const maxCertificatePolicies = 256
+// with what the CAs above it left. maxPoliciesFollowed bounds those of a decision,
+// in which a certificate counts for each path that leads to it: some 500 ns each.
+const (
+	maxCertificatePolicies = 256
+	maxPoliciesFollowed    = 2500
+)
 
 func checkSerial(serial *big.Int) string {
 	switch {

@@ -40,7 +40,7 @@ func begin(chain *Chain, terms Terms, anchor *x509.Certificate) (state, error) {
 	}
 	var err error
 	if len(anchor.Policies) > 0 {
-		if s.policies, err = s.policies.enter(anchor, true); err != nil {
+		if s.policies, err = s.enterPolicies(anchor, true); err != nil {
 			return s, err
 		}
 	}
@@ -67,7 +67,7 @@ func (s state) through(ca *x509.Certificate) (state, error) {
 		s.room--
 	}
 	var err error
-	if s.policies, err = s.policies.enter(ca, selfIssued); err != nil {
+	if s.policies, err = s.enterPolicies(ca, selfIssued); err != nil {
 		return s, err
 	}
 	return s.below(ca, selfIssued)
@@ -99,6 +99,15 @@ func (s state) below(ca *x509.Certificate, selfIssued bool) (state, error) {
 	return s, err
 }
 
+// enterPolicies follows the policies into a certificate, while the decision may.
+func (s state) enterPolicies(c *x509.Certificate, mayAny bool) (policyState, error) {
+	s.chain.policies += len(c.Policies) + len(c.PolicyMappings) + len(s.policies.expected)
+	if s.chain.policies > maxPoliciesFollowed {
+		return s.policies, decision.Denyf(decision.PathTooComplex, describe(c), "more than %d certificate policies were followed in search of a path", maxPoliciesFollowed)
+	}
+	return s.policies.enter(c, mayAny)
+}
+
 func (s state) tooDeep(ca *x509.Certificate) error {
 	if s.limit == nil {
 		return decision.Denyf(decision.PathInvalid, describe(ca), "the path has more than %s", plural(*s.terms.MaxIntermediates, "intermediate"))
@@ -120,7 +129,7 @@ func (s state) accept(leaf *x509.Certificate) error {
 	if err := s.chain.allowNames(leaf, s.above); err != nil {
 		return err
 	}
-	policies, err := s.policies.enter(leaf, false)
+	policies, err := s.enterPolicies(leaf, false)
 	if err != nil {
 		return err
 	}

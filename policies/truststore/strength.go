@@ -60,19 +60,19 @@ func checkSignatureAlgorithm(c *x509.Certificate) error {
 	return decision.Denyf(decision.SignatureWeak, describe(c), "signed with %s, which is not accepted", c.SignatureAlgorithm)
 }
 
+// usualExponent is the largest RSA exponent that anybody has on purpose.
+const usualExponent = 65537
+
 // costOf says how long a signature check by the key takes, in units of one by a
 // key on P-256.
 func costOf(c *x509.Certificate) int {
 	switch key := c.PublicKey.(type) {
 	case *rsa.PublicKey:
-		switch bits := key.N.BitLen(); {
-		case bits > 4096:
-			return 20
-		case bits > 3072:
-			return 3
-		case bits > 2048:
-			return 2
+		cost := costOfRSA(key.N.BitLen())
+		if key.E > usualExponent {
+			cost *= 3 // twice as many squarings, and a multiplication for each
 		}
+		return cost
 	case *ecdsa.PublicKey:
 		switch key.Curve {
 		case elliptic.P384():
@@ -82,6 +82,26 @@ func costOf(c *x509.Certificate) int {
 		}
 	}
 	return 1
+}
+
+func costOfRSA(bits int) int {
+	switch {
+	case bits > 4096:
+		return 20
+	case bits > 3072:
+		return 3
+	case bits > 2048:
+		return 2
+	}
+	return 1
+}
+
+// hashedBytes is how much of a certificate is hashed in the time of one unit. It
+// is hashed anew for every key that is tried.
+const hashedBytes = 32 << 10
+
+func costOfHash(c *x509.Certificate) int {
+	return (len(c.RawTBSCertificate) + hashedBytes/2) / hashedBytes
 }
 
 // Dear reports whether a signature check by the anchor's key takes so long that

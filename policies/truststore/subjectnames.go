@@ -42,7 +42,7 @@ func checkedNames(c *x509.Certificate) ([]generalName, error) {
 	names := make([]generalName, 0, len(alternatives)+1)
 	if hasSubject(c) {
 		subject := directoryName(c.RawSubject)
-		subject.shown = "its subject " + strconv.Quote(bounded(c.Subject.String()))
+		subject.shown = "its subject " + strconv.Quote(shownSubject(c))
 		names = append(names, subject)
 	}
 	for _, alternative := range alternatives {
@@ -211,12 +211,3 @@ func isAddress(host string) bool {
 }
 
 func show(kind, text string) string { return kind + " " + strconv.Quote(bounded(text)) }
-
-// bounded cuts what a caller wrote to what fits a denial.
-func bounded(text string) string {
-	const most = 200
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
-}
