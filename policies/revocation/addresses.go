@@ -88,8 +88,8 @@ func checkAddress(address string, allowed []Allowed) error {
 func control(allowed []Allowed) func(network, address string, c syscall.RawConn) error {
 	return func(network, address string, _ syscall.RawConn) error {
 		if network != "tcp4" && network != "tcp6" {
-			return fmt.Errorf("connections over %s are not allowed", network)
+			return in(Forbidden, fmt.Errorf("connections over %s are not allowed", network))
 		}
-		return checkAddress(address, allowed)
+		return in(Forbidden, checkAddress(address, allowed))
 	}
 }

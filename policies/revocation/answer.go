@@ -75,7 +75,7 @@ func ParseAnswer(der []byte, c, issuer *x509.Certificate, at time.Time) (*Answer
 	}
 	responder, err := checkSigner(parsed, issuer, at)
 	if err != nil {
-		return nil, fmt.Errorf("the OCSP answer: %w", err)
+		return nil, in(Unsigned, fmt.Errorf("the OCSP answer: %w", err))
 	}
 	a := &Answer{ID: sha256.Sum256(der), ThisUpdate: parsed.ThisUpdate, NextUpdate: parsed.NextUpdate,
 		about: subjectOf(c, issuer), rawIssuer: issuer.RawSubject, responder: responder}
@@ -83,14 +83,14 @@ func ParseAnswer(der []byte, c, issuer *x509.Certificate, at time.Time) (*Answer
 		a.NextUpdate = a.ThisUpdate.Add(answerWithoutEnd)
 	}
 	if err := a.checkTimes(parsed.ProducedAt, at); err != nil {
-		return nil, err
+		return nil, in(Stale, err)
 	}
 	switch parsed.Status {
 	case ocsp.Good:
 	case ocsp.Revoked:
 		a.Revoked, a.Since, a.Reason = true, parsed.RevokedAt, parsed.RevocationReason
 	default:
-		return nil, errors.New("the OCSP responder does not know the certificate")
+		return nil, in(Declined, errors.New("the OCSP responder does not know the certificate"))
 	}
 	return a, nil
 }

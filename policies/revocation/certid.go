@@ -60,7 +60,7 @@ func checkStructure(der []byte, c, issuer *x509.Certificate) error {
 		return errors.New("not an OCSP answer")
 	}
 	if outer.Status != 0 {
-		return fmt.Errorf("the OCSP responder answers with error %d", outer.Status)
+		return in(Declined, fmt.Errorf("the OCSP responder answers with error %d", outer.Status))
 	}
 	var basic basicAnswer
 	if rest, err := asn1.Unmarshal(outer.Bytes.Basic, &basic); err != nil || len(rest) > 0 {

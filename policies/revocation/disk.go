@@ -20,14 +20,8 @@ type disk struct {
 	mu     *sync.Mutex
 }
 
-func openDisk(folder string, quota int64) (disk, error) {
-	if folder == "" {
-		return disk{}, nil
-	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return disk{}, fmt.Errorf("revocation: the folder of what was fetched: %w", err)
-	}
-	return disk{folder: folder, quota: quota, mu: new(sync.Mutex)}, nil
+func openDisk(folder string, quota int64) disk {
+	return disk{folder: folder, quota: quota, mu: new(sync.Mutex)}
 }
 
 // read returns nil where there is no file.
@@ -54,6 +48,11 @@ func (d disk) write(name string, content []byte, wanted map[string]bool) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	// Not before there is something to keep: most have nothing to fetch, and some no
+	// place to write to.
+	if err := os.MkdirAll(d.folder, 0o700); err != nil {
+		return err
+	}
 	if err := d.makeRoom(name, int64(len(content)), wanted); err != nil {
 		return err
 	}

@@ -40,7 +40,10 @@ type Options struct {
 	Quota int64
 	// Refresh; 0 is DefaultRefresh.
 	Refresh time.Duration
-	// Log takes what fails; nil takes nothing.
+	// Tried is told how each attempt ended, one call at a time; nil tells nobody. It
+	// must not block, nor call the Fetcher.
+	Tried func(Location, error)
+	// Log takes what fails on disk; nil takes nothing.
 	Log *slog.Logger
 }
 
@@ -65,7 +68,7 @@ type Fetcher struct {
 	view       *View
 }
 
-// NewFetcher makes a Fetcher; it makes its directory.
+// NewFetcher makes a Fetcher. Its directory is made with the first file in it.
 func NewFetcher(o Options) (*Fetcher, error) {
 	if o.Backend == nil || o.Publish == nil {
 		return nil, errors.New("revocation: a Fetcher needs a Backend and somewhere to publish")
@@ -76,15 +79,14 @@ func NewFetcher(o Options) (*Fetcher, error) {
 	if o.Refresh == 0 {
 		o.Refresh = DefaultRefresh
 	}
+	if o.Tried == nil {
+		o.Tried = func(Location, error) {}
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	kept, err := openDisk(o.Directory, o.Quota)
-	if err != nil {
-		return nil, err
-	}
 	return &Fetcher{
-		options: o, slots: make(chan struct{}, fetchesAtOnce), disk: kept,
+		options: o, slots: make(chan struct{}, fetchesAtOnce), disk: openDisk(o.Directory, o.Quota),
 		owners: make(map[string]map[string]Location), sources: make(map[string]*source),
 	}, nil
 }
@@ -116,7 +118,7 @@ func (f *Fetcher) Want(owner string, locations []Location) error {
 	wanted := make(map[string]Location, len(locations))
 	for _, l := range locations {
 		if err := l.check(); err != nil {
-			return fmt.Errorf("location %s: %w", bounded(l.URL), err)
+			return fmt.Errorf("location %s: %w", bounded(l.Name()), err)
 		}
 		wanted[l.key()] = l
 	}
@@ -159,7 +161,7 @@ func (f *Fetcher) Want(owner string, locations []Location) error {
 // responder is to be asked about it.
 func (f *Fetcher) Ask(owner string, l Location) error {
 	if err := l.check(); err != nil {
-		return fmt.Errorf("location %s: %w", bounded(l.URL), err)
+		return fmt.Errorf("location %s: %w", bounded(l.Name()), err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -246,13 +248,20 @@ func (f *Fetcher) Files(lists []*CRL) {
 	f.publish()
 }
 
-// Await waits until each location of the owner was asked once, or was known from
-// before, or until the context ends: a first check is worth a short wait.
-func (f *Fetcher) Await(ctx context.Context, owner string) error {
+// Await waits until each location of the owner, or each of those that are named and
+// are the owner's, was asked once, or was known from before, or until the context
+// ends: a first check is worth a short wait.
+func (f *Fetcher) Await(ctx context.Context, owner string, locations ...Location) error {
+	named := make(map[string]bool)
+	for _, l := range locations {
+		named[l.key()] = true
+	}
 	f.mu.Lock()
 	var firsts []chan struct{}
 	for key := range f.owners[owner] {
-		firsts = append(firsts, f.sources[key].first)
+		if len(named) == 0 || named[key] {
+			firsts = append(firsts, f.sources[key].first)
+		}
 	}
 	f.mu.Unlock()
 	for _, first := range firsts {
@@ -287,7 +296,8 @@ func (f *Fetcher) publish() {
 
 // State is how a location fares, for metrics and pages.
 type State struct {
-	URL string
+	// Name is that of the location.
+	Name string
 	// OCSP is true of a question about a certificate.
 	OCSP bool
 	// ThisUpdate and NextUpdate are of what is known; zero if nothing is.
@@ -306,7 +316,7 @@ func (f *Fetcher) States() []State {
 	var all []State
 	for _, key := range sortedKeys(f.sources) {
 		s := f.sources[key]
-		state := State{URL: s.location().URL, OCSP: s.location().Certificate != nil, Asked: s.asked, Failures: s.failures, Problem: s.problem}
+		state := State{Name: s.location().Name(), OCSP: s.location().Certificate != nil, Asked: s.asked, Failures: s.failures, Problem: s.problem}
 		if !s.known.isZero() {
 			state.ThisUpdate, state.NextUpdate = s.known.times()
 		}

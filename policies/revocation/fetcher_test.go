@@ -171,7 +171,7 @@ func TestALocationThatFailsIsAskedEverMoreSlowly(t *testing.T) {
 				t.Errorf("after failure %d asked again after %s", i, gap)
 			}
 		}
-		if state := f.States()[0]; state.Failures != len(asked) || state.Problem != "refused" || state.URL != crlURL {
+		if state := f.States()[0]; state.Failures != len(asked) || state.Problem != "refused" || state.Name != crlURL {
 			t.Errorf("%+v", state)
 		}
 		s.says(from(list{by: ca}, time.Now(), time.Hour).der(t), nil)

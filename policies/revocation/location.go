@@ -25,6 +25,13 @@ type Location struct {
 	Certificate *x509.Certificate
 }
 
+// Name returns the URL without its query, which may hold a secret: for logs, metrics
+// and pages.
+func (l Location) Name() string {
+	name, _, _ := strings.Cut(l.URL, "?")
+	return name
+}
+
 func (l Location) check() error {
 	if err := CheckURL(l.URL); err != nil {
 		return err
@@ -103,10 +110,10 @@ func (l Location) read(der []byte, at time.Time) (known, error) {
 	}
 	lists, err := ParseCRLs(der)
 	if err != nil {
-		return known{}, err
+		return known{}, in(Malformed, err)
 	}
 	if len(lists) != 1 {
-		return known{}, fmt.Errorf("%d CRLs where one is expected", len(lists))
+		return known{}, in(Malformed, fmt.Errorf("%d CRLs where one is expected", len(lists)))
 	}
 	var signed error
 	for _, issuer := range l.Issuers {
@@ -115,10 +122,10 @@ func (l Location) read(der []byte, at time.Time) (known, error) {
 		}
 	}
 	if signed != nil {
-		return known{}, signed
+		return known{}, in(Unsigned, signed)
 	}
 	if lists[0].ThisUpdate.After(at.Add(maxSkew)) {
-		return known{}, fmt.Errorf("the %s is of the future: %s", lists[0], lists[0].ThisUpdate.UTC().Format(time.RFC3339))
+		return known{}, in(Stale, fmt.Errorf("the %s is of the future: %s", lists[0], lists[0].ThisUpdate.UTC().Format(time.RFC3339)))
 	}
 	return known{crl: lists[0], der: der, size: int64(len(der))}, nil
 }
@@ -132,7 +139,7 @@ func (l Location) readAnswer(der []byte, at time.Time) (known, error) {
 	}
 	answer, err := ParseAnswer(der, l.Certificate, l.Issuers[0], at)
 	if err != nil {
-		return known{}, err
+		return known{}, in(Malformed, err)
 	}
 	return known{answer: answer, der: der, size: int64(len(der))}, nil
 }

@@ -78,12 +78,11 @@ func (f *Fetcher) attempt(ctx context.Context, s *source) time.Duration {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.options.Tried(l, err)
 	if err != nil {
 		s.failures++
 		s.problem = err.Error()
-		wait := backoff(s.failures)
-		f.options.Log.Warn("revocations could not be fetched", "location", l.URL, "problem", s.problem, "failures", s.failures, "again_in", wait.String())
-		return wait
+		return backoff(s.failures)
 	}
 	s.failures, s.problem, s.asked = 0, "", time.Now()
 	_, next := s.known.times()
@@ -105,7 +104,7 @@ func (f *Fetcher) fetch(s *source, l Location) error {
 		return err
 	}
 	if _, end := next.times(); !now.Before(end) {
-		return fmt.Errorf("what the location has ended at %s", end.UTC().Format(time.RFC3339))
+		return in(Stale, fmt.Errorf("what the location has ended at %s", end.UTC().Format(time.RFC3339)))
 	}
 	return nil
 }
@@ -124,7 +123,7 @@ func (f *Fetcher) ask(l Location) ([]byte, error) {
 		select {
 		case f.slots <- struct{}{}:
 		case <-running.Done():
-			return nil, errors.New("too many other locations are slow")
+			return nil, in(TimedOut, errors.New("too many other locations are slow"))
 		}
 		defer func() { <-f.slots }()
 		return f.options.Backend.Fetch(running, q)
@@ -139,7 +138,7 @@ func (f *Fetcher) take(s *source, next known, now time.Time) error {
 	before := s.known
 	if err := before.follows(next, now); err != nil {
 		f.mu.Unlock()
-		return err
+		return in(Stale, err)
 	}
 	if !before.isZero() && before.id() == next.id() {
 		f.mu.Unlock()
@@ -147,7 +146,7 @@ func (f *Fetcher) take(s *source, next known, now time.Time) error {
 	}
 	if f.held()-before.size+next.size > f.options.Quota {
 		f.mu.Unlock()
-		return errors.New("the quota of what may be known is used up")
+		return in(OverQuota, errors.New("the quota of what may be known is used up"))
 	}
 	if f.sources[s.key] != s { // nobody wants it any more
 		f.mu.Unlock()
@@ -195,7 +194,7 @@ func (f *Fetcher) restore(s *source) time.Duration {
 	now := time.Now()
 	kept, err := l.read(der, now)
 	if err != nil {
-		f.options.Log.Warn("revocations that were kept on disk are not used", "location", l.URL, "problem", err.Error())
+		f.options.Log.Warn("revocations that were kept on disk are not used", "location", l.Name(), "problem", err.Error())
 		return 0
 	}
 	kept.der = nil

@@ -66,6 +66,15 @@ func NewWeb(allowed []Allowed) *Web {
 	}}
 }
 
+// withoutURL leaves out the location, whose query may hold a secret.
+func withoutURL(err error) error {
+	var of *url.Error
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
+}
+
 // CheckURL says whether a location is one that is fetched from: http or https,
 // with a host, without credentials and without a fragment.
 func CheckURL(text string) error {
@@ -103,13 +112,13 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 		return errors.New("a redirect from https to http")
 	}
 	next.Header.Del("Referer")
-	return checkURL(next.URL)
+	return in(Forbidden, checkURL(next.URL))
 }
 
 // Fetch gets or posts, and returns the body of an answer 200.
 func (w *Web) Fetch(ctx context.Context, q Query) ([]byte, error) {
 	if err := CheckURL(q.URL); err != nil {
-		return nil, err
+		return nil, in(Forbidden, err)
 	}
 	method, body := http.MethodGet, io.Reader(nil)
 	if q.Body != nil {
@@ -125,23 +134,23 @@ func (w *Web) Fetch(ctx context.Context, q Query) ([]byte, error) {
 	}
 	response, err := w.client.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, withoutURL(err)
 	}
 	defer response.Body.Close()
 	switch {
 	case response.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("the answer has status %d", response.StatusCode)
+		return nil, in(Declined, fmt.Errorf("the answer has status %d", response.StatusCode))
 	case response.Header.Get("Content-Encoding") != "":
-		return nil, errors.New("the answer is encoded")
+		return nil, in(Malformed, errors.New("the answer is encoded"))
 	case response.ContentLength > q.Max:
-		return nil, fmt.Errorf("the answer has %d bytes, more than %d", response.ContentLength, q.Max)
+		return nil, in(TooLarge, fmt.Errorf("the answer has %d bytes, more than %d", response.ContentLength, q.Max))
 	}
 	answer, err := io.ReadAll(io.LimitReader(response.Body, q.Max+1))
 	if err != nil {
 		return nil, fmt.Errorf("the answer broke off: %w", err)
 	}
 	if int64(len(answer)) > q.Max {
-		return nil, fmt.Errorf("the answer has more than %d bytes", q.Max)
+		return nil, in(TooLarge, fmt.Errorf("the answer has more than %d bytes", q.Max))
 	}
 	return answer, nil
 }
