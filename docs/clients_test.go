@@ -94,8 +94,7 @@ func TestThePageNamesEveryFieldThatTheReaderKnows(t *testing.T) {
 			known[name] = true
 		}
 	}
-	delete(known, "revocation") // refused, and the page says so
-	delete(known, "rules")
+	delete(known, "rules") // refused, and the page says so
 	want := slices.Sorted(maps.Keys(known))
 	if diff := cmp.Diff(want, slices.Sorted(slices.Values(documented(t)))); diff != "" {
 		t.Errorf("(-code +docs/client-documents.md)\n%s", diff)
@@ -121,9 +120,7 @@ func TestEveryFieldOfThePageIsAFieldAndNoOtherIs(t *testing.T) {
 			t.Errorf("%s: %s", field, unknown)
 		}
 	}
-	for _, field := range []string{"revocation", "rules"} {
-		if p := problem(field); p == unknown || !strings.Contains(p, "not available") {
-			t.Errorf("%s: %s", field, p)
-		}
+	if p := problem("rules"); p == unknown || !strings.Contains(p, "not available") {
+		t.Errorf("rules: %s", p)
 	}
 }

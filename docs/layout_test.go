@@ -58,8 +58,11 @@ func mayImport(t *testing.T) map[string][]string {
 // beyond is what the table has beyond the design that we set out with, and why
 // that is sound. All of it is below what the importer has already.
 var beyond = map[string]map[string]string{
-	"extauthz/authn": {"truststore": "policies takes the presented chain as a truststore.Chain"},
-	"extauthz/wire":  {"decision": "a malformed check is a Denial"},
+	"extauthz/authn": {
+		"truststore": "policies takes the presented chain as a truststore.Chain",
+		"revocation": "policies takes what is known of revocations as a revocation.View",
+	},
+	"extauthz/wire": {"decision": "a malformed check is a Denial"},
 	"extauthz": {
 		"decision":    "every step's error is a Denial",
 		"peercert":    "authn takes what was presented as a peercert.Presented",

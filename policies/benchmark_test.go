@@ -104,7 +104,7 @@ func BenchmarkJudgeChain(b *testing.B) {
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := s.Client("c").Judge(s, chainOf(issued), now, nil); err != nil {
+		if _, err := s.Client("c").Judge(s, chainOf(issued), nil, now, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -94,6 +94,7 @@ type clientExtra struct {
 	introspects  []string
 	policies     []string
 	mode         Mode
+	revocation   *Revocation // nil asks nothing
 }
 
 var noExtra clientExtra

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certbearer/certbearer/policies/revocation"
 	"github.com/certbearer/certbearer/policies/truststore"
 )
 
@@ -140,6 +141,9 @@ type reader struct {
 	introspects []string
 	policies    []string
 	grants      []string
+	revocation  *Revocation // nil asks nothing
+	// revocationLine is where it stands.
+	revocationLine int
 }
 
 func parseDocument(file string, number int, alone bool, raw rawDocument) Document {
@@ -170,6 +174,7 @@ func parseDocument(file string, number int, alone bool, raw rawDocument) Documen
 	}
 	if fault == nil {
 		r.doc.Client = r.client()
+		r.warnOfNobody()
 	} else {
 		r.doc.Remnant = r.remnant()
 	}
@@ -264,7 +269,9 @@ func (r *reader) read(m member) *Fault {
 		return readBound(m.value)
 	case "mode":
 		return r.readMode(m.value)
-	case "revocation", "rules":
+	case "revocation":
+		return r.readRevocation(m)
+	case "rules":
 		return &Fault{Problem: "is not available in this version: the client would not be held to it"}
 	}
 	return readForeign(m)
@@ -440,6 +447,8 @@ func (r *reader) complete(resourceType bool) *Fault {
 		return &Fault{Field: "tlsClientAuth", Problem: "has no meaning with self_signed_tls_client_auth, which accepts pinned certificates only"}
 	case r.method == SelfSignedTLSClientAuth && len(r.policies) > 0:
 		return &Fault{Field: "certificatePolicies", Problem: "has no meaning with self_signed_tls_client_auth, which accepts pinned certificates only"}
+	case r.method == SelfSignedTLSClientAuth && r.revocation != nil && r.revocation.Mode != revocation.Off:
+		return &Fault{Field: "revocation", Problem: "has no meaning with self_signed_tls_client_auth, which trusts no CA that could take a certificate back"}
 	}
 	if extra := beyond(r.defaults, r.scope); len(r.scope) > 0 && extra >= 0 {
 		return &Fault{Field: "defaultScope", Problem: fmt.Sprintf("value %d is not in scope", extra+1)}
@@ -459,7 +468,7 @@ func beyond(asked, most []string) int {
 func (r *reader) client() *Client {
 	c := &Client{id: strings.Clone(r.doc.ID), status: r.doc.Status, method: r.method, lifetime: r.lifetime}
 	c.otherGrants = len(r.grants) > 0 && !slices.Contains(r.grants, "client_credentials")
-	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects, policies: r.policies, mode: r.mode}
+	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects, policies: r.policies, mode: r.mode, revocation: r.revocation}
 	c.more = &more // pins go there
 	for _, entry := range r.doc.TrustStore {
 		if r.method != TLSClientAuth && !c.HasPin(entry.Thumbprint) {
@@ -470,7 +479,7 @@ func (r *reader) client() *Client {
 		}
 	}
 	c.more = nil
-	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience)+len(more.introspects)+len(more.policies) > 0 || !more.binding.IsZero() || more.mode != ModeUnsaid {
+	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience)+len(more.introspects)+len(more.policies) > 0 || !more.binding.IsZero() || more.mode != ModeUnsaid || more.revocation != nil {
 		c.more = &more
 	}
 	return c

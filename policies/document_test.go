@@ -190,7 +190,7 @@ func TestAFaultSaysWhereItIsAndWhat(t *testing.T) {
 		"bindings that are no object":          {`"tlsClientAuth": "CN=a"`, at + "tlsClientAuth: is not an object"},
 		"a mode that is no string":             {`"mode": true`, at + "mode: is not a string"},
 		"a mode that is none":                  {`"mode": "off"`, at + "mode: is none of enforce, shadow"},
-		"revocation":                           {`"revocation": {}`, at + "revocation: is not available in this version: the client would not be held to it"},
+		"revocation without a mode":            {`"revocation": {}`, at + "revocation.mode: is missing: off, soft or hard"},
 		"rules":                                {`"rules": []`, at + "rules: is not available in this version: the client would not be held to it"},
 		"a scope with a blank":                 {`"scope": ["a", "b c"]`, at + "scope: value 2 is no scope token (RFC 6749 3.3): 1 to 256 of printable ASCII without space, quote and backslash"},
 		"an empty scope":                       {`"defaultScope": [""]`, at + "defaultScope: value 1 is no scope token (RFC 6749 3.3): 1 to 256 of printable ASCII without space, quote and backslash"},
@@ -514,6 +514,9 @@ func TestNoErrorShowsASecret(t *testing.T) {
 	}
 	for _, field := range []string{"status", "resourceType", "id", "tokenEndpointAuthMethod", "certificateTrustStore", "accessTokenLifetime", "mode", "revocation"} {
 		members = append(members, `"`+field+`": `+quoted)
+	}
+	for _, value := range []string{`{"mode": ` + quoted + `}`, `{` + quoted + `: 1}`, `{"mode": "hard", "locations": [` + quoted + `]}`, `{"mode": "hard", "hosts": ["` + secret + `!"]}`} {
+		members = append(members, `"revocation": `+value)
 	}
 	for _, field := range []string{"scope", "defaultScope", "audience"} {
 		members = append(members, `"`+field+`": `+quoted, `"`+field+`": ["a b", "`+secret+` x"]`, `"`+field+`": ["`+secret+` x"]`)

@@ -1,9 +1,11 @@
 package policies
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/certbearer/certbearer/policies/decision"
+	"github.com/certbearer/certbearer/policies/revocation"
 	"github.com/certbearer/certbearer/policies/truststore"
 )
 
@@ -12,30 +14,79 @@ type Accepted struct {
 	// Path leads from the certificate to the anchor; a pinned one is alone.
 	Path truststore.Path
 	// Until is the moment from which the judgement no longer holds: the
-	// earliest notAfter on the path.
+	// earliest notAfter on the path, or the end of what is known of revocations.
 	Until time.Time
+	// TokensUntil is the end of a token that rests on the judgement. It is Until,
+	// but in soft mode the end of what is known of revocations does not end tokens:
+	// the client is let in after it too.
+	TokensUntil time.Time
 	// Pinned is true if the certificate itself is in the store.
 	Pinned bool
+	// Asked is what revocation was asked about: Path, and on from its end the CAs
+	// of the store that issued one another. nil in mode off.
+	Asked truststore.Path
+	// Revocation is what is known of that.
+	Revocation revocation.Verdict
 }
 
 // Judge decides whether the client's own trust store accepts the certificate
-// at the given time. s is the Snapshot that the client is of: whether an
-// anchor is shared shows only there.
+// at the given time, and none of it is revoked as far as view knows. s is the
+// Snapshot that the client is of: whether an anchor is shared shows only there.
 //
 // The error is a *decision.Denial: ClientInactive, CertificateNotPinned,
-// AnchorSharedUnbound, SubjectMismatch, or what truststore.CheckLeaf and
-// truststore.Verify return.
-func (c *Client) Judge(s *Snapshot, chain *truststore.Chain, at time.Time, t *decision.Trace) (Accepted, error) {
+// AnchorSharedUnbound, SubjectMismatch, or what truststore.CheckLeaf,
+// truststore.Verify and [revocation.View.Judge] return. Beside a refusal by
+// revocation stands what was asked about, in Asked, and nothing else: the times are
+// zero, so that it holds at no moment.
+func (c *Client) Judge(s *Snapshot, chain *truststore.Chain, view *revocation.View, at time.Time, t *decision.Trace) (Accepted, error) {
 	accepted, err := c.judge(s, chain, at)
+	if err == nil {
+		accepted, err = c.unrevoked(accepted, view, at)
+	}
 	if err != nil {
 		chain.Refuse(err)
 		t.Fail(decision.StepJudge, "%v", err)
-		return Accepted{}, err
+		return Accepted{Asked: accepted.Asked}, err
 	}
 	if t.On() {
-		t.Pass(decision.StepJudge, "%s, until %s", c.howAccepted(accepted), accepted.Until.UTC().Format(time.RFC3339))
+		t.Pass(decision.StepJudge, "%s, until %s%s", c.howAccepted(accepted), accepted.Until.UTC().Format(time.RFC3339), howKnown(accepted))
 	}
 	return accepted, nil
+}
+
+// unrevoked asks about the path. Where it ends, at a certificate that is trusted
+// itself, it goes on over those of the client's CAs that issued that one: whether an
+// intermediate was taken back must not hang on whether it is also in the store, nor
+// on whether the caller presents it.
+func (c *Client) unrevoked(a Accepted, view *revocation.View, at time.Time) (Accepted, error) {
+	policy := c.revocationPolicy()
+	if policy.Mode == revocation.Off {
+		return a, nil
+	}
+	a.Asked = revocation.Onward(a.Path, c.extra().anchors)
+	var err error
+	if a.Revocation, err = view.Judge(a.Asked, policy, at); err != nil {
+		return a, err
+	}
+	if end := a.Revocation.Until; !end.IsZero() && end.Before(a.Until) {
+		a.Until = end
+		if policy.Mode != revocation.Soft {
+			a.TokensUntil = end
+		}
+	}
+	return a, nil
+}
+
+// howKnown is what is known of revocations, in words, "" where nobody asked.
+func howKnown(a Accepted) string {
+	if a.Revocation.Status == revocation.Unchecked {
+		return ""
+	}
+	how := "; revocation " + a.Revocation.Status.String()
+	if len(a.Revocation.Missing) > 0 {
+		how += fmt.Sprintf(": %v", a.Revocation.Missing[0])
+	}
+	return how
 }
 
 func (c *Client) howAccepted(a Accepted) string {
@@ -56,7 +107,7 @@ func (c *Client) judge(s *Snapshot, chain *truststore.Chain, at time.Time) (Acce
 		return Accepted{}, err
 	}
 	if c.HasPin(chain.Thumbprint) {
-		return Accepted{Path: truststore.Path{chain.Leaf}, Until: chain.Leaf.NotAfter, Pinned: true}, nil
+		return acceptedBy(truststore.Path{chain.Leaf}, true), nil
 	}
 	if len(c.extra().anchors) == 0 {
 		return Accepted{}, decision.Denyf(decision.CertificateNotPinned, "client "+c.id, "the certificate is none of its %d pinned ones, and it trusts no CA", len(c.Pins()))
@@ -65,7 +116,11 @@ func (c *Client) judge(s *Snapshot, chain *truststore.Chain, at time.Time) (Acce
 	if err != nil {
 		return Accepted{}, err
 	}
-	return Accepted{Path: path, Until: path.Until()}, nil
+	return acceptedBy(path, false), nil
+}
+
+func acceptedBy(path truststore.Path, pinned bool) Accepted {
+	return Accepted{Path: path, Until: path.Until(), TokensUntil: path.Until(), Pinned: pinned}
 }
 
 func (c *Client) denyInactive() error {

@@ -39,7 +39,7 @@ func TestManySelfSignedClientsOfOneSubjectAreToldApart(t *testing.T) {
 			if err != nil || found.ID() != numbered(i) {
 				t.Fatalf("client %d by %s: got %v, %v", i, what, found, err)
 			}
-			if _, err := found.Judge(snapshot, chain, time.Now(), nil); err != nil {
+			if _, err := found.Judge(snapshot, chain, nil, time.Now(), nil); err != nil {
 				t.Fatalf("client %d by %s: %v", i, what, err)
 			}
 		}

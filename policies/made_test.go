@@ -108,7 +108,7 @@ func decide(s *policies.Snapshot, chain *truststore.Chain, hint policies.Hint, a
 	if err != nil {
 		return "refused: " + decision.ReasonOf(err).String()
 	}
-	accepted, err := found.Judge(s, chain, at, nil)
+	accepted, err := found.Judge(s, chain, nil, at, nil)
 	switch {
 	case err != nil:
 		return fmt.Sprintf("%s refuses: %s", found.ID(), decision.ReasonOf(err))

@@ -233,7 +233,7 @@ func TestAcceptedHoldsUntilTheFirstEndOnThePath(t *testing.T) {
 		"by pin":                          {self, self.Certificate.NotAfter, 1},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			accepted, err := s.Client("a").Judge(s, chainOf(c.leaf), time.Now(), nil)
+			accepted, err := s.Client("a").Judge(s, chainOf(c.leaf), nil, time.Now(), nil)
 			if err != nil || !accepted.Until.Equal(c.until) || len(accepted.Path) != c.path {
 				t.Errorf("until %s, %d certificates, %v", accepted.Until, len(accepted.Path), err)
 			}
@@ -250,7 +250,7 @@ func TestTheTraceTellsHowItWent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := found.Judge(s, chain, time.Now(), &trace); err != nil {
+	if _, err := found.Judge(s, chain, nil, time.Now(), &trace); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{

@@ -53,8 +53,9 @@ func (id Identity) Candidates(st *state.State, named string) []policies.Candidat
 
 // Authenticator reads evidence from where it is configured to be.
 type Authenticator struct {
-	reader *peercert.Reader
-	proxy  string
+	reader      *peercert.Reader
+	proxy       string
+	revocations Revocations
 }
 
 // New returns an Authenticator that believes what the reader reads.
@@ -102,7 +103,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, st *state.State, prese
 	if err := ctx.Err(); err != nil {
 		return id.refused(chain), decision.Deny(decision.DeadlineExceeded, "", err)
 	}
-	if id.Accepted, err = id.Client.Judge(st.Clients, chain, at, t); err != nil {
+	if id.Accepted, err = a.judge(ctx, st, id.Client, chain, at, t); err != nil {
 		return id.refused(chain), err
 	}
 	return id, nil

@@ -1,5 +1,5 @@
 // Package state holds what changes while certbearer runs: the clients, the
-// signing keys and the revoked tokens.
+// signing keys, and what is revoked of certificates and of tokens.
 //
 // All of it is one immutable State behind one pointer. A request loads it once
 // and uses nothing else, so that it never sees the clients of one moment with
@@ -13,6 +13,7 @@ import (
 	"github.com/certbearer/certbearer/extauthz/signer"
 	"github.com/certbearer/certbearer/extauthz/tokens"
 	"github.com/certbearer/certbearer/policies"
+	"github.com/certbearer/certbearer/policies/revocation"
 )
 
 // State is what a decision is made by.
@@ -22,6 +23,8 @@ type State struct {
 	Generation uint64
 	// Clients is nil until a source has published.
 	Clients *policies.Snapshot
+	// CRLs is what is known of revoked certificates; nil is nothing.
+	CRLs *revocation.View
 	// Keys is nil until they have been loaded.
 	Keys *signer.Keys
 	// Statement is nil until the statement keys have been loaded, and where there

@@ -125,7 +125,7 @@ func decide(s *policies.Snapshot, leaf *testca.Issued) string {
 	if err != nil {
 		return decision.ReasonOf(err).String()
 	}
-	if _, err := client.Judge(s, chain, time.Now(), nil); err != nil {
+	if _, err := client.Judge(s, chain, nil, time.Now(), nil); err != nil {
 		return client.ID() + " refuses: " + decision.ReasonOf(err).String()
 	}
 	return client.ID()

@@ -3,6 +3,7 @@ package revocation
 import (
 	"bytes"
 	"crypto/x509"
+	"slices"
 
 	"github.com/certbearer/certbearer/policies/truststore"
 )
@@ -27,6 +28,14 @@ func WithIssuers(pinned *x509.Certificate, anchors []*truststore.Anchor) trustst
 		path = append(path, issuer)
 	}
 	return path
+}
+
+// Onward returns the path, and on from its end over those of the anchors that issued
+// one another: WithIssuers for a path that may be longer than one. An intermediate
+// that is trusted itself is held to what the CA above it takes back, if that is in
+// the store too.
+func Onward(path truststore.Path, anchors []*truststore.Anchor) truststore.Path {
+	return append(slices.Clip(path), WithIssuers(path[len(path)-1], anchors)[1:]...)
 }
 
 func issuerOf(c *x509.Certificate, anchors []*truststore.Anchor) *x509.Certificate {

@@ -61,7 +61,7 @@ func (v verifyCommand) Run(c *console) error {
 	path, pinned, refusal := judgeByStore(store, chain, terms)
 	var revoked revocation.Verdict
 	if refusal == nil {
-		if revoked, refusal, err = v.revocationFlags.judge(store, path, pinned, orNow(v.Time)); err != nil {
+		if revoked, refusal, err = v.revocationFlags.judge(store, path, orNow(v.Time)); err != nil {
 			return err
 		}
 	}

@@ -28,15 +28,12 @@ func (f revocationFlags) policy() revocation.Policy {
 // judge asks about an accepted path. Lists that cannot be read say nothing: where
 // they are required that is a refusal, and otherwise an error, for nobody names a
 // file to have it ignored.
-func (f revocationFlags) judge(store []truststore.Entry, path truststore.Path, pinned bool, at time.Time) (revocation.Verdict, error, error) {
+func (f revocationFlags) judge(store []truststore.Entry, path truststore.Path, at time.Time) (revocation.Verdict, error, error) {
 	view, err := f.view()
 	if err != nil && !f.RequireCRL {
 		return revocation.Verdict{}, nil, err
 	}
-	if pinned {
-		path = revocation.WithIssuers(path[0], anchorsIn(store))
-	}
-	verdict, refusal := view.Judge(path, f.policy(), at)
+	verdict, refusal := view.Judge(revocation.Onward(path, anchorsIn(store)), f.policy(), at)
 	if err != nil && decision.ReasonOf(refusal) == decision.RevocationUnavailable {
 		refusal = decision.Deny(decision.RevocationUnavailable, "--crl", err)
 	}
