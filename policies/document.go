@@ -37,6 +37,24 @@ type Document struct {
 	TrustStore []truststore.Entry
 	Warnings   []Fault
 	Fault      *Fault
+	lines      []fieldLine
+}
+
+// fieldLine is where a field stands.
+type fieldLine struct {
+	name string
+	line int
+}
+
+// LineOf returns the line on which a field of the document stands, from 1 within
+// its file; 0 if the document has none of the name.
+func (d *Document) LineOf(field string) int {
+	for _, f := range d.lines {
+		if f.name == field {
+			return f.line
+		}
+	}
+	return 0
 }
 
 // Fault is what is wrong with a document, and where.
@@ -47,6 +65,9 @@ type Fault struct {
 	ClientID string
 	Field    string
 	Problem  string
+	// Block is the PEM block of a certificateTrustStore that is the problem, nil if
+	// it is something else.
+	Block *truststore.BlockError
 }
 
 // Error returns "file:line: document n (client id): field: problem", leaving
@@ -150,7 +171,9 @@ func parseDocument(file string, number int, alone bool, raw rawDocument) Documen
 	r := reader{lifetime: uint32(DefaultAccessTokenLifetime.Seconds())}
 	fault := raw.fault
 	var resourceType bool
+	r.doc.lines = make([]fieldLine, 0, len(raw.members))
 	for _, m := range raw.members {
+		r.doc.lines = append(r.doc.lines, fieldLine{m.name, m.line})
 		if m.surplus {
 			r.readSurplus(m)
 			continue
@@ -335,7 +358,9 @@ func (r *reader) readTrustStore(m member) *Fault {
 	}
 	entries, err := truststore.Parse([]byte(text))
 	if err != nil {
-		return &Fault{Problem: err.Error()}
+		fault := &Fault{Problem: err.Error()}
+		errors.As(err, &fault.Block)
+		return fault
 	}
 	r.doc.TrustStore = entries
 	return nil

@@ -51,6 +51,13 @@ func (e *BlockError) Error() string {
 	return fmt.Sprintf("block %d (line %d): %s", e.Block, e.Line, e.Problem)
 }
 
+// problemPrivateKey is the one problem that others have to know: the key is to be
+// replaced.
+const problemPrivateKey = "a private key: a trust store holds certificates only; take the key out and consider it exposed"
+
+// IsPrivateKey reports whether the block is a private key.
+func (e *BlockError) IsPrivateKey() bool { return e.Problem == problemPrivateKey }
+
 // Parse reads concatenated PEM certificates. White space may stand around the
 // blocks and nothing else: private keys, other PEM types, PEM headers, text and
 // truncated blocks are each a *BlockError, and so is a public key that is not in
@@ -122,7 +129,7 @@ func nextCertificate(text []byte) (der, rest []byte, problem string) {
 	case !complete || len(kind) > 64 || bytes.ContainsAny(kind, "\r\n"):
 		return nil, nil, "the BEGIN line is cut short"
 	case bytes.Contains(kind, []byte("PRIVATE KEY")):
-		return nil, nil, "a private key: a trust store holds certificates only; take the key out and consider it exposed"
+		return nil, nil, problemPrivateKey
 	case string(kind) != "CERTIFICATE":
 		return nil, nil, fmt.Sprintf("PEM type %q where CERTIFICATE is expected", kind)
 	}

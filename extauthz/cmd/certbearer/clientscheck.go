@@ -2,74 +2,46 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/dirsource"
 )
 
-// maxFindings bounds what clients check prints; all of it is counted.
-const maxFindings = 1000
-
 type clientsCheckCommand struct {
 	clientsFolder
-	JSON bool `name:"json" help:"Print JSON."`
+	ExpiresWithin days   `help:"Warn of certificates that end within that time: 30d, 6w or 12h." default:"30d" placeholder:"TIME"`
+	FailOn        string `help:"What makes the exit code 1: error, or warning for both." enum:"error,warning" default:"error"`
+	Codes         bool   `help:"List the codes of all findings, and read nothing."`
+	JSON          bool   `name:"json" help:"Print JSON."`
 }
 
 // Help says what stands below the flags.
 func (clientsCheckCommand) Help() string {
 	return `An error is a document that cannot be used: a server keeps its last good version,
-or lets nobody in as its client. A warning is something that works otherwise
-than it seems to, or soon will not: certificates that have ended or end within
-30 days, weak keys, CAs that several clients share, trust stores that accept
-nobody.
+or lets nobody in as its client; or it is a private key. A warning is something
+that works otherwise than it seems to, or soon will not: certificates that have
+ended or end soon, weak keys, CAs that several clients share, certificates that
+look like a CA's and are none. Each has a code; docs/clients-check.md has all.
 
   certbearer clients check
-  certbearer clients check ./clients && git commit
+  certbearer clients check ./clients --fail-on=warning && git commit
+  certbearer clients check ./clients --json | jq '.findings[].code'
 
-Exit codes: 0 no errors, though there may be warnings; 1 errors; 2 could not tell.`
-}
-
-// severity says what a finding means for the client.
-type severity string
-
-const (
-	isError   severity = "error"
-	isWarning severity = "warning"
-)
-
-// finding is one thing that is wrong.
-type finding struct {
-	Severity severity `json:"severity"`
-	File     string   `json:"file"`
-	Line     int      `json:"line,omitempty"`
-	Document int      `json:"document,omitempty"`
-	Client   string   `json:"client,omitempty"`
-	Field    string   `json:"field,omitempty"`
-	Problem  string   `json:"problem"`
-}
-
-// clientsReport is what clients check prints.
-type clientsReport struct {
-	Documents int       `json:"documents"`
-	Clients   int       `json:"clients"`
-	Errors    int       `json:"errors"`
-	Warnings  int       `json:"warnings"`
-	Findings  []finding `json:"findings"`
-
-	dir string
+Exit codes: 0 no errors, though there may be warnings; 1 errors, or what
+--fail-on says; 2 could not tell.`
 }
 
 // Run checks the folder.
 func (k clientsCheckCommand) Run(c *console) error {
+	if k.Codes {
+		return k.printCodes(c)
+	}
 	source, err := k.source()
 	if err != nil {
 		return err
 	}
-	report, err := checkClients(source, time.Now())
+	report, err := k.check(source, time.Now())
 	if err != nil {
 		return k.inArgument(err)
 	}
@@ -78,30 +50,49 @@ func (k clientsCheckCommand) Run(c *console) error {
 	} else {
 		err = report.print(c.stdout)
 	}
-	if err == nil && report.Errors > 0 {
+	if err == nil && (report.Errors > 0 || k.FailOn == string(isWarning) && report.Warnings > 0) {
 		return no()
 	}
 	return err
 }
 
-func checkClients(source dirsource.Config, at time.Time) (*clientsReport, error) {
+func (k clientsCheckCommand) printCodes(c *console) error {
+	if k.JSON {
+		return printJSON(c.stdout, checkCodes())
+	}
+	rows := [][]string{{"CODE", "SEVERITY", "MEANING"}}
+	for _, row := range checkCodes() {
+		rows = append(rows, []string{string(row.Code), string(row.Severity), row.Meaning})
+	}
+	return printTable(c.stdout, rows)
+}
+
+func (k clientsCheckCommand) check(source dirsource.Config, at time.Time) (*clientsReport, error) {
 	snapshot, found, err := dirsource.Load(source)
 	if err != nil {
 		return nil, err
 	}
 	report := &clientsReport{Documents: found.Documents, Clients: usable(snapshot), Findings: []finding{}, dir: source.Dir}
 	for _, fault := range found.Faults {
-		report.add(isError, fault)
+		report.addFault(codeOfFault(fault), fault)
 	}
 	for _, warning := range found.Warnings {
-		report.add(isWarning, warning)
+		report.addFault(codeOfWarning(warning), warning)
 	}
-	examiner := newExaminer(snapshot, source.Options, at)
+	report.addCRLs(found.CRLs, at)
+	examiner := newExaminer(snapshot, source.Options, at, time.Duration(k.ExpiresWithin))
 	err = eachDocument(source.Dir, func(file string, number int, document policies.Document) {
-		for _, f := range examiner.examine(document) {
-			report.add(isWarning, policies.Fault{File: file, Document: number, ClientID: document.ID, Field: f.field, Problem: f.problem})
+		for _, remark := range examiner.examine(docPlace{file, number}, document) {
+			report.add(remark.finding(file, number, &document))
 		}
 	})
+	if err == nil {
+		err = examiner.kin.resolve(source.Dir, report)
+	}
+	if err == nil {
+		err = lookForKeys(source.Dir, found.Faults, report)
+	}
+	report.sort()
 	return report, err
 }
 
@@ -116,54 +107,42 @@ func usable(snapshot *policies.Snapshot) int {
 	return count
 }
 
-func (r *clientsReport) add(level severity, fault policies.Fault) {
-	if level == isError {
-		r.Errors++
-	} else {
-		r.Warnings++
+func codeOfFault(fault policies.Fault) code {
+	switch {
+	case fault.Block != nil && fault.Block.IsPrivateKey():
+		return codePrivateKey
+	case fault.Document > 0:
+		return codeDocumentUnusable
+	case fault.ClientID != "":
+		return codeIDRepeated
 	}
-	if len(r.Findings) == maxFindings {
-		return
-	}
-	r.Findings = append(r.Findings, finding{
-		Severity: level,
-		File:     filepath.Join(r.dir, fault.File),
-		Line:     fault.Line,
-		Document: fault.Document,
-		Client:   fault.ClientID,
-		Field:    fault.Field,
-		Problem:  fault.Problem,
-	})
+	return codeFileUnusable
 }
 
-// print begins each line as compilers do, so that editors find the place.
-func (r *clientsReport) print(w io.Writer) error {
-	for _, f := range r.Findings {
-		if _, err := fmt.Fprintln(w, printable(f.line())); err != nil {
-			return err
-		}
+func codeOfWarning(warning policies.Fault) code {
+	if warning.Document > 0 {
+		return codeValueChanged
 	}
-	if more := r.Errors + r.Warnings - len(r.Findings); more > 0 {
-		if _, err := fmt.Fprintf(w, "and %d more\n", more); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintf(w, "%s, %s, %s, %s\n", counted(r.Documents, "document"), counted(r.Clients, "client"), counted(r.Errors, "error"), counted(r.Warnings, "warning"))
-	return err
+	return codeFileIgnored
 }
 
-func (f finding) line() string {
-	place := f.File
-	if f.Line > 0 {
-		place = fmt.Sprintf("%s:%d", f.File, f.Line)
+// days is a time as people count it.
+type days time.Duration
+
+// UnmarshalText reads a number of hours, days or weeks.
+func (d *days) UnmarshalText(text []byte) error {
+	var count uint16
+	var unit string
+	if n, err := fmt.Sscanf(string(text), "%d%1s", &count, &unit); n != 2 || err != nil || fmt.Sprintf("%d%s", count, unit) != string(text) {
+		return fmt.Errorf("%q is no time such as 30d, 6w or 12h", text)
 	}
-	fault := policies.Fault{Document: f.Document, ClientID: f.Client, Field: f.Field, Problem: f.Problem}
-	return fmt.Sprintf("%s: %s: %s", place, f.Severity, strings.TrimPrefix(fault.Error(), ": "))
+	of, known := map[string]time.Duration{"h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}[unit]
+	if !known || count > maxDays {
+		return fmt.Errorf("%q is no time such as 30d, 6w or 12h", text)
+	}
+	*d = days(time.Duration(count) * of)
+	return nil
 }
 
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
+// maxDays bounds the number in a time.
+const maxDays = 10_000

@@ -13,13 +13,18 @@ import (
 // Snapshot does not keep. number counts the documents of a file from 1. What
 // cannot be read is passed over: the report of the source has it already.
 func eachDocument(dir string, visit func(file string, number int, document policies.Document)) error {
+	return eachDocumentOf(dir, func(string) bool { return true }, visit)
+}
+
+// eachDocumentOf is eachDocument for some of the files.
+func eachDocumentOf(dir string, wanted func(file string) bool, visit func(file string, number int, document policies.Document)) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("clients: %w", err)
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if !holdsDocuments(name) {
+		if !holdsDocuments(name) || !wanted(name) {
 			continue
 		}
 		path := filepath.Join(dir, name)

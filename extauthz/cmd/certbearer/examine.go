@@ -1,9 +1,9 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,28 +13,49 @@ import (
 	"github.com/certbearer/certbearer/policies/truststore"
 )
 
-// expiringWithin is how long before a certificate's end that is worth a word.
-const expiringWithin = 30 * 24 * time.Hour
-
-const trustStoreField = "certificateTrustStore"
+const (
+	trustStoreField = "certificateTrustStore"
+	bindingField    = "tlsClientAuth"
+)
 
 // examiner looks at documents that have no fault, for what may surprise their
 // owner.
 type examiner struct {
 	snapshot *policies.Snapshot
 	at       time.Time
+	soon     time.Duration // how long before a certificate's end that is worth a word
 	shareOK  bool
 	bindAll  bool                  // nobody is accepted by chain without a subject
 	trusting map[[32]byte][]string // by truststore.Anchor.ID, of those that several clients hold
+	twins    twins
+	kin      *kin
 }
 
-// remark is one surprise.
-type remark struct{ field, problem string }
+// remark is one surprise. Without an entry it is about the document.
+type remark struct {
+	code    code
+	field   string
+	entry   *truststore.Entry
+	problem string
+}
 
-func newExaminer(snapshot *policies.Snapshot, options policies.Options, at time.Time) *examiner {
-	x := &examiner{snapshot: snapshot, at: at, shareOK: options.AllowSharedAnchors, bindAll: options.RequireBinding, trusting: make(map[[32]byte][]string)}
+// finding says where the surprise is.
+func (r remark) finding(file string, number int, document *policies.Document) finding {
+	f := finding{Code: r.code, File: file, Line: document.LineOf(r.field), Document: number, Client: document.ID, Field: r.field, Problem: r.problem}
+	if r.entry != nil {
+		f.Block, f.Subject = r.entry.Block, subjectOf(*r.entry)
+		f.Thumbprint = hex.EncodeToString(r.entry.Thumbprint[:])
+		f.Problem = nameEntry(*r.entry) + " " + r.problem
+	}
+	return f
+}
+
+func newExaminer(snapshot *policies.Snapshot, options policies.Options, at time.Time, soon time.Duration) *examiner {
+	x := &examiner{snapshot: snapshot, at: at, soon: soon, shareOK: options.AllowSharedAnchors, bindAll: options.RequireBinding,
+		trusting: make(map[[32]byte][]string), twins: make(twins), kin: newKin()}
 	for _, client := range snapshot.Sorted() {
 		for _, anchor := range client.Anchors() {
+			x.twins.add(client, anchor)
 			held := x.trusting[anchor.ID]
 			// A renewed certificate of the same CA is no second holder.
 			again := len(held) > 0 && held[len(held)-1] == client.ID()
@@ -48,20 +69,24 @@ func newExaminer(snapshot *policies.Snapshot, options policies.Options, at time.
 
 // examine returns the remarks on one document. Of a client that is not active
 // only what it takes from others counts.
-func (x *examiner) examine(document policies.Document) []remark {
-	if document.Client == nil {
+func (x *examiner) examine(at docPlace, document policies.Document) []remark {
+	client := document.Client
+	if client == nil {
 		return nil
 	}
 	var remarks []remark
-	if document.Client.Status() == policies.StatusActive {
-		remarks = accepting(document)
+	if client.Status() == policies.StatusActive {
+		remarks = x.accepting(document)
 	}
-	if document.Client.Mode() == policies.ModeShadow {
-		remarks = append(remarks, remark{"mode", x.inShadow()})
+	if client.Mode() == policies.ModeShadow {
+		remarks = append(remarks, remark{code: codeInShadow, field: "mode", problem: x.inShadow()})
 	}
-	for _, entry := range document.TrustStore {
-		for _, problem := range x.entry(document.Client, entry) {
-			remarks = append(remarks, remark{trustStoreField, nameEntry(entry) + " " + problem})
+	for i := range document.TrustStore {
+		entry := &document.TrustStore[i]
+		x.kin.add(at, client, *entry)
+		for _, found := range x.entry(client, *entry) {
+			found.field, found.entry = trustStoreField, entry
+			remarks = append(remarks, found)
 		}
 	}
 	return remarks
@@ -76,50 +101,96 @@ func (x *examiner) inShadow() string {
 }
 
 // accepting is about the store as a whole: can it accept anybody?
-func accepting(document policies.Document) []remark {
+func (x *examiner) accepting(document policies.Document) []remark {
 	client, certificates := document.Client, len(document.TrustStore)
-	anchors := len(client.Anchors())
-	switch {
+	var remarks []remark
+	switch anchors := len(client.Anchors()); {
 	case certificates == 0:
-		return []remark{{trustStoreField, "holds no certificate: nobody can authenticate as this client"}}
+		return []remark{{code: codeStoreEmpty, field: trustStoreField, problem: "holds no certificate: nobody can authenticate as this client"}}
 	case client.AuthMethod() == policies.TLSClientAuth && anchors == 0:
-		return []remark{{trustStoreField, fmt.Sprintf("holds no CA among its %s, and tls_client_auth accepts the certificates of a CA only", counted(certificates, "certificate"))}}
+		return []remark{{code: codeNoAnchor, field: trustStoreField, problem: fmt.Sprintf("holds no CA among its %s, and tls_client_auth accepts the certificates of a CA only", counted(certificates, "certificate"))}}
 	case !client.Binding().IsZero() && anchors == 0:
-		return []remark{{"tlsClientAuth", "has no effect: it binds the certificates of a CA, and the trust store holds none"}}
+		remarks = append(remarks, remark{code: codeBindingIdle, field: bindingField, problem: "has no effect: it binds the certificates of a CA, and the trust store holds none"})
 	}
-	return nil
+	if !x.acceptsSomebody(document) {
+		remarks = append(remarks, remark{code: codeAcceptsNobody, field: trustStoreField, problem: fmt.Sprintf("lets nobody in, at any time, by its %s", counted(certificates, "certificate"))})
+	}
+	return remarks
 }
 
-// nameEntry says which certificate of a store it is: by number, and by subject.
-func nameEntry(entry truststore.Entry) string {
+// acceptsSomebody asks each certificate at a time at which it is valid: that it
+// ends is no mistake.
+func (x *examiner) acceptsSomebody(document policies.Document) bool {
+	for _, entry := range document.TrustStore {
+		if document.Client.HasPin(entry.Thumbprint) && truststore.CheckLeaf(entry.Certificate, entry.Certificate.NotAfter) == nil {
+			return true
+		}
+		if anchor := anchorOf(document.Client, entry); anchor != nil && x.issuesFor(document.Client, anchor) {
+			return true
+		}
+	}
+	return false
+}
+
+// issuesFor reports whether certificates of the CA are accepted as the client's, at
+// least while the CA is valid.
+func (x *examiner) issuesFor(client *policies.Client, anchor *truststore.Anchor) bool {
+	if anchor.CheckUsable(anchor.Certificate.NotAfter) != nil {
+		return false
+	}
+	return !client.Binding().IsZero() || !x.bindAll && (x.shareOK || x.snapshot.AnchorHolders(anchor) <= 1)
+}
+
+// subjectOf returns the subject for people, bounded.
+func subjectOf(entry truststore.Entry) string {
 	const most = 100
 	subject := entry.Certificate.Subject.String()
 	if len(subject) > most {
 		subject = strings.ToValidUTF8(subject[:most], "") + "…"
 	}
-	return fmt.Sprintf("certificate %d (%s)", entry.Block, strconv.Quote(subject))
+	return subject
 }
 
-func (x *examiner) entry(client *policies.Client, entry truststore.Entry) []string {
-	var problems []string
+// nameEntry says which certificate of a store it is: by number, and by subject.
+func nameEntry(entry truststore.Entry) string {
+	return fmt.Sprintf("certificate %d (%s)", entry.Block, strconv.Quote(subjectOf(entry)))
+}
+
+func (x *examiner) entry(client *policies.Client, entry truststore.Entry) []remark {
+	var remarks []remark
 	if client.Status() == policies.StatusActive {
-		problems = append(problems, x.condition(client, entry)...)
+		remarks = append(remarks, x.condition(client, entry)...)
+		if why := meantAsCA(client, entry); why != "" {
+			remarks = append(remarks, remark{code: codeNotACA, problem: why})
+		}
 	}
 	if x.pins(client, entry) {
 		if others := x.otherPinners(client, entry.Thumbprint); others != "" {
-			problems = append(problems, "is pinned by "+others+" too: none of them can be found by it")
+			remarks = append(remarks, remark{code: codePinShared, problem: "is pinned by " + others + " too: none of them can be found by it"})
 		}
 	}
-	switch anchor := anchorOf(client, entry); {
-	case anchor == nil || !client.Binding().IsZero():
+	anchor := anchorOf(client, entry)
+	if anchor == nil {
+		return remarks
+	}
+	if others := x.twins.of(client, anchor); others != "" {
+		remarks = append(remarks, remark{code: codeAnchorTwin, problem: "is a CA, and " + others + " a CA of the same name and key identifier with another key: judging certificates of either costs more"})
+	}
+	return append(remarks, x.unbound(client, entry, anchor)...)
+}
+
+// unbound is about a CA of a client without a subject.
+func (x *examiner) unbound(client *policies.Client, entry truststore.Entry, anchor *truststore.Anchor) []remark {
+	switch {
+	case !client.Binding().IsZero():
 	case x.bindAll && !x.pins(client, entry):
-		problems = append(problems, "is a CA, and this client has no tlsClientAuth: under profile fapi2 none of the CA's certificates is accepted")
+		return []remark{{code: codeAnchorUnbound, problem: "is a CA, and this client has no tlsClientAuth: under profile fapi2 none of the CA's certificates is accepted"}}
 	case !x.bindAll:
 		if others := x.others(client, x.trusting[anchor.ID]); others != "" {
-			problems = append(problems, x.sharing(others))
+			return []remark{{code: codeAnchorSharedAlone, problem: x.sharing(others)}}
 		}
 	}
-	return problems
+	return nil
 }
 
 // sharing says what comes of an anchor that others hold.
@@ -136,29 +207,60 @@ func (x *examiner) pins(client *policies.Client, entry truststore.Entry) bool {
 	if !client.HasPin(entry.Thumbprint) {
 		return false
 	}
-	err := truststore.CheckLeaf(entry.Certificate, x.at)
+	err := truststore.CheckLeaf(entry.Certificate, entry.Certificate.NotAfter)
 	return anchorOf(client, entry) == nil || err == nil || decision.ReasonOf(err) != decision.CertificatePurpose
 }
 
 // condition is about the certificate itself.
-func (x *examiner) condition(client *policies.Client, entry truststore.Entry) []string {
+func (x *examiner) condition(client *policies.Client, entry truststore.Entry) []remark {
 	anchor, pinned := anchorOf(client, entry), x.pins(client, entry)
-	pinErr := truststore.CheckLeaf(entry.Certificate, x.at)
-	var problems []string
-	switch {
-	case pinned && pinErr != nil:
-		problems = append(problems, "is refused: "+whyRefused(pinErr))
-	case anchor != nil && anchor.CheckUsable(x.at) != nil:
-		problems = append(problems, "vouches for nobody: "+whyRefused(anchor.CheckUsable(x.at)))
-	case pinned || anchor != nil:
-		if left := entry.Certificate.NotAfter.Sub(x.at); left < expiringWithin {
-			problems = append(problems, fmt.Sprintf("ends in %s, at %s", span(left), stamp(entry.Certificate.NotAfter)))
+	if !pinned && anchor == nil {
+		return nil
+	}
+	var remarks []remark
+	if found, bad := x.form(entry, anchor, pinned); bad {
+		remarks = append(remarks, found)
+	} else if found, soon := x.validity(entry, pinned); soon {
+		remarks = append(remarks, found)
+	}
+	if pinned && anchor != nil && anchor.CheckUsable(anchor.Certificate.NotAfter) == nil && !(x.bindAll && client.Binding().IsZero()) {
+		remarks = append(remarks, remark{code: codeAlsoIssues, problem: "also issues: it is pinned and a CA, so certificates that it signs are accepted as well; tokenEndpointAuthMethod self_signed_tls_client_auth ends that"})
+	}
+	return remarks
+}
+
+// form says why the certificate would be refused at any time.
+func (x *examiner) form(entry truststore.Entry, anchor *truststore.Anchor, pinned bool) (remark, bool) {
+	end := entry.Certificate.NotAfter
+	if pinned {
+		if err := truststore.CheckLeaf(entry.Certificate, end); err != nil {
+			return remark{code: codeOfRefusal(err, codePinRefused), problem: "is refused: " + whyRefused(err)}, true
 		}
 	}
-	if pinned && anchor != nil && !(x.bindAll && client.Binding().IsZero()) {
-		problems = append(problems, "also issues: it is pinned and a CA, so certificates that it signs are accepted as well; tokenEndpointAuthMethod self_signed_tls_client_auth ends that")
+	if anchor != nil {
+		if err := anchor.CheckUsable(end); err != nil {
+			return remark{code: codeOfRefusal(err, codeAnchorRefused), problem: "vouches for nobody: " + whyRefused(err)}, true
+		}
 	}
-	return problems
+	return remark{}, false
+}
+
+// validity says when the certificate ends or begins, where that is worth a word.
+func (x *examiner) validity(entry truststore.Entry, pinned bool) (remark, bool) {
+	from, to := entry.Certificate.NotBefore, entry.Certificate.NotAfter
+	refused, expired := "vouches for nobody", decision.PathExpired
+	if pinned {
+		refused, expired = "is refused", decision.CertificateExpired
+	}
+	switch now := x.at.Truncate(time.Second); {
+	case now.After(to):
+		return remark{code: codeEnded, problem: fmt.Sprintf("%s: %s: its validity ended at %s", refused, expired, stamp(to))}, true
+	case now.Before(from):
+		return remark{code: codeNotBegun, problem: refused + " until its validity begins at " + stamp(from)}, true
+	case to.Sub(x.at) < x.soon:
+		return remark{code: codeEndsSoon, problem: fmt.Sprintf("ends in %s, at %s", span(to.Sub(x.at)), stamp(to))}, true
+	}
+	return remark{}, false
 }
 
 // whyRefused is the reason and the innermost cause, without the subject that
@@ -179,32 +281,4 @@ func anchorOf(client *policies.Client, entry truststore.Entry) *truststore.Ancho
 		}
 	}
 	return nil
-}
-
-func (x *examiner) otherPinners(client *policies.Client, thumbprint policies.Thumbprint) string {
-	var ids []string
-	for _, other := range x.snapshot.PinnedBy(thumbprint) {
-		ids = append(ids, other.ID())
-	}
-	slices.Sort(ids)
-	return x.others(client, ids)
-}
-
-// maxNamed bounds the other clients that a remark names.
-const maxNamed = 5
-
-// others lists the ids but for the client's own, "" if there are none.
-func (x *examiner) others(client *policies.Client, ids []string) string {
-	var named []string
-	for _, id := range ids {
-		if id == client.ID() {
-			continue
-		}
-		if len(named) == maxNamed {
-			named = append(named, "others")
-			break
-		}
-		named = append(named, id)
-	}
-	return strings.Join(named, ", ")
 }
