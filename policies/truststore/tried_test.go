@@ -91,6 +91,10 @@ func TestEachPathTriedIsToldWithWhyItFell(t *testing.T) {
 			issue(t, impostor, plain), []*testca.Issued{inter, around}, []*testca.Issued{root},
 			[]string{"root > leaf: path_not_found", "root > inter: path_not_found"}, "", "", []string{"root: no signature leads to it from a CA of the trust store"},
 		},
+		"a CA of the store that ended, below which nothing is tried": {
+			under, []*testca.Issued{inter}, []*testca.Issued{endedRoot},
+			[]string{"root: path_expired"}, "", "", nil,
+		},
 		"a self-signed certificate, which looks for no issuer": {
 			lone, nil, []*testca.Issued{root},
 			nil, "", "root", nil,

@@ -76,7 +76,6 @@ func (w *walk) down(issuer *x509.Certificate, through func() (state, error)) (Pa
 
 func (w *walk) enter(allowed state, subject *x509.Certificate) (Path, error) {
 	if subject != w.chain.Leaf {
-		w.tried.reach(subject)
 		return w.down(subject, func() (state, error) { return allowed.through(subject) })
 	}
 	if err := allowed.accept(subject); err != nil {
@@ -104,7 +103,9 @@ func (w *walk) step(issuer, subject *x509.Certificate) (bool, error) {
 	switch {
 	case err != nil:
 		return false, w.fell(&w.unlooked, err, subject)
-	case !signed:
+	case signed:
+		w.tried.reach(subject)
+	default:
 		w.tried.otherKey(w.path, subject)
 	}
 	return signed, nil

@@ -177,19 +177,6 @@ func (p *replayer) renewed(leaf *x509.Certificate) ([]string, error) {
 	return facts, err
 }
 
-// likeness says what two different certificates of one owner have in common.
-func likeness(a, b *x509.Certificate) string {
-	switch {
-	case a.Equal(b):
-		return ""
-	case bytes.Equal(a.RawSubjectPublicKeyInfo, b.RawSubjectPublicKeyInfo):
-		return "key"
-	case len(a.Subject.Names) > 0 && bytes.Equal(a.RawSubject, b.RawSubject):
-		return "subject"
-	}
-	return ""
-}
-
 // boundTo finds clients that are bound to a subject of the certificate: no CA of theirs
 // leads to it.
 func (p *replayer) boundTo(chain *truststore.Chain) []string {

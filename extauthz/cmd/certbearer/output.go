@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,15 +11,45 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf16"
 )
 
 // printJSON writes one indented JSON value. Names in certificates are shown as
-// they are, so <, > and & stay.
+// they are, so <, > and & stay; what a terminal obeys is escaped.
 func printJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(value)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, plainJSON(text.String()))
+	return err
+}
+
+// plainJSON escapes what is no visible character and encoding/json leaves as it
+// is: U+007F, the C1 controls, marks that turn the direction of a line. In JSON
+// none stands but within a string.
+func plainJSON(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r < 0x7f || visible(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// visible reports whether a terminal shows the character as one.
+func visible(r rune) bool {
+	return r == ' ' || unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != unicode.ReplacementChar
 }
 
 // printTable writes rows in columns; the first row is the header.
@@ -42,7 +73,7 @@ func printTable(w io.Writer, rows [][]string) error {
 func printable(text string) string {
 	var b strings.Builder
 	for _, r := range text {
-		if r == ' ' || unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != unicode.ReplacementChar {
+		if visible(r) {
 			b.WriteRune(r)
 			continue
 		}

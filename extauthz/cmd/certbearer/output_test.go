@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"testing"
 	"time"
 )
@@ -16,6 +18,21 @@ func TestPrintableEscapesWhatATerminalObeys(t *testing.T) {
 		if got := printable(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
+	}
+}
+
+func TestPrintedJSONHoldsNothingThatATerminalObeysAndMeansTheSame(t *testing.T) {
+	const text = "a\x1b\x7f\u009b\u202e\U000e0001 <Käse> 健康 😀 \"\\"
+	var printed bytes.Buffer
+	if err := printJSON(&printed, text); err != nil {
+		t.Fatal(err)
+	}
+	if want := `"a\u001b\u007f\u009b\u202e\udb40\udc01 <Käse> 健康 😀 \"\\"` + "\n"; printed.String() != want {
+		t.Errorf("%s, want %s", printed.String(), want)
+	}
+	var read string
+	if err := json.Unmarshal(printed.Bytes(), &read); err != nil || read != text {
+		t.Errorf("read as %q: %v", read, err)
 	}
 }
 

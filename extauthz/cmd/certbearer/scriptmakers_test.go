@@ -51,6 +51,7 @@ func makeCertificate() {
 	organization := flags.String("org", "", "the organization of the subject")
 	permits := flags.String("permits", "", "the organization that the CA may issue for: a directoryName constraint")
 	policy := flags.String("policy", "", "a certificate policy")
+	key := flags.String("key", "", "the file of a key to use again")
 	mustNot(flags.Parse(os.Args[2:]))
 	args := flags.Args()
 
@@ -64,6 +65,9 @@ func makeCertificate() {
 	}
 	if *weak {
 		template.Key = must(testca.NewKey(testca.RSA1024))
+	}
+	if *key != "" {
+		template.Key = readKey(*key)
 	}
 	if *dns != "" {
 		template.DNSNames = []string{*dns}
@@ -123,9 +127,12 @@ func makeCRL(args []string, ends time.Time) {
 
 func readIssuer(certFile, keyFile string) *testca.Issued {
 	certificate := must(truststore.ParseOne(must(os.ReadFile(certFile))))
-	block, _ := pem.Decode(must(os.ReadFile(keyFile)))
-	key := must(x509.ParsePKCS8PrivateKey(block.Bytes))
-	return &testca.Issued{Certificate: certificate, Key: key.(crypto.Signer)}
+	return &testca.Issued{Certificate: certificate, Key: readKey(keyFile)}
+}
+
+func readKey(file string) crypto.Signer {
+	block, _ := pem.Decode(must(os.ReadFile(file)))
+	return must(x509.ParsePKCS8PrivateKey(block.Bytes)).(crypto.Signer)
 }
 
 // makeClientDocument is

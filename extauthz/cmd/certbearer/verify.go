@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/certbearer/certbearer/policies/decision"
@@ -58,17 +60,25 @@ func (v verifyCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
+	tried := chain.Watch()
 	path, pinned, refusal := judgeByStore(store, chain, terms)
 	var revoked revocation.Verdict
 	if refusal == nil {
 		if revoked, refusal, err = v.revocationFlags.judge(store, path, orNow(v.Time)); err != nil {
 			return err
 		}
+		if refusal != nil {
+			chain.Refuse(refusal)
+		}
 	}
-	judgement := newJudgement(path, pinned, refusal)
+	judgement := newJudgement(chain.Leaf, path, pinned, refusal)
+	judgement.triedJSON, judgement.tried = newTriedJSON(tried), tried
 	judgement.Revocation = revoked.Status.String()
 	if refusal != nil {
 		judgement.Path, judgement.Revocation = []pathCertificate{}, ""
+		if !pinned {
+			judgement.Pins, judgement.OmittedPins = pinsBeside(store, chain.Leaf)
+		}
 	}
 	if v.JSON {
 		err = printJSON(c.stdout, judgement)
@@ -101,17 +111,15 @@ func (v verifyCommand) terms() (truststore.Terms, error) {
 // judgeByStore does what policies does for an active client that names no
 // method, has no binding and shares its CAs with nobody.
 func judgeByStore(store []truststore.Entry, chain *truststore.Chain, terms truststore.Terms) (path truststore.Path, pinned bool, err error) {
-	if err := terms.CheckLeaf(chain.Leaf); err != nil {
-		return nil, false, err
+	unfit := terms.CheckLeaf(chain.Leaf)
+	pinned = slices.ContainsFunc(store, func(entry truststore.Entry) bool { return entry.Thumbprint == chain.Thumbprint })
+	if pinned {
+		return truststore.Path{chain.Leaf}, true, unfit
 	}
-	var anchors []*truststore.Anchor
-	for _, entry := range store {
-		if entry.Thumbprint == chain.Thumbprint {
-			return truststore.Path{chain.Leaf}, true, nil
-		}
-		if entry.IsAnchor() {
-			anchors = append(anchors, truststore.NewAnchor(entry))
-		}
+	anchors := anchorsIn(store)
+	if unfit != nil {
+		_, _ = terms.Verify(chain, anchors) // for the paths that would lead to it
+		return nil, false, unfit
 	}
 	if len(anchors) == 0 {
 		return nil, false, decision.Denyf(decision.CertificateNotPinned, "trust store", "the certificate is none of the %d in it, and none of them is a CA", len(store))
@@ -128,10 +136,18 @@ type judgement struct {
 	Detail   string            `json:"detail,omitempty"`
 	Path     []pathCertificate `json:"path"`
 	Pinned   bool              `json:"pinned"`
+	// Certificate is the one that was presented.
+	Certificate pathCertificate `json:"certificate"`
 	// Revocation is, of an accepted certificate, good, unknown or unchecked.
 	Revocation string `json:"revocation,omitempty"`
+	triedJSON
+	// Pins are certificates of the store that are not the one presented.
+	Pins        []pinJSON `json:"pins,omitempty"`
+	OmittedPins int       `json:"pins_omitted,omitempty"`
 
 	refusal error
+	leaf    *x509.Certificate
+	tried   *truststore.Tried
 }
 
 // pathCertificate is one certificate of a path, leaf first. Thumbprint is the
@@ -145,11 +161,8 @@ type pathCertificate struct {
 	Thumbprint string    `json:"thumbprint"`
 }
 
-func newJudgement(path truststore.Path, pinned bool, refusal error) judgement {
-	j := judgement{Accepted: refusal == nil, Pinned: pinned, Path: []pathCertificate{}, refusal: refusal}
-	for _, certificate := range path {
-		j.Path = append(j.Path, newPathCertificate(certificate))
-	}
+func newJudgement(leaf *x509.Certificate, path truststore.Path, pinned bool, refusal error) judgement {
+	j := judgement{Accepted: refusal == nil, Pinned: pinned, Path: pathCertificates(path), Certificate: newPathCertificate(leaf), refusal: refusal, leaf: leaf}
 	if refusal == nil {
 		return j
 	}
@@ -183,6 +196,19 @@ func newPathCertificate(c *x509.Certificate) pathCertificate {
 }
 
 func (j judgement) print(w io.Writer) error {
+	if err := j.printVerdict(w); err != nil {
+		return err
+	}
+	if err := printAttempts(w, j.tried); err != nil {
+		return err
+	}
+	if err := printPins(w, j.leaf, j.Pins); err != nil {
+		return err
+	}
+	return printNotes(w, j.notes())
+}
+
+func (j judgement) printVerdict(w io.Writer) error {
 	if j.refusal != nil {
 		_, err := fmt.Fprintf(w, "refused: %s\n", printable(j.refusal.Error()))
 		return err
@@ -199,6 +225,32 @@ func (j judgement) print(w io.Writer) error {
 	}
 	for _, certificate := range j.Path {
 		if _, err := fmt.Fprintf(w, "  %s  sha256 %s  until %s\n", printable(orNameless(certificate.Subject)), certificate.Thumbprint, stamp(certificate.NotAfter)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j judgement) notes() []string {
+	notes := triedNotes(j.tried)
+	if j.OmittedPins > 0 {
+		notes = append(notes, fmt.Sprintf("%s more of the trust store are not shown", counted(j.OmittedPins, "certificate")))
+	}
+	if !j.Accepted && !j.Pinned && bytes.Equal(j.leaf.RawIssuer, j.leaf.RawSubject) {
+		notes = append(notes, "the certificate names itself as its issuer: only a trust store that holds exactly this one accepts it")
+	}
+	return notes
+}
+
+// printNotes prints an empty line and a line for each.
+func printNotes(w io.Writer, notes []string) error {
+	for i, note := range notes {
+		if i == 0 {
+			note = "\n" + printable(note)
+		} else {
+			note = printable(note)
+		}
+		if _, err := fmt.Fprintln(w, note); err != nil {
 			return err
 		}
 	}
