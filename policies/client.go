@@ -93,6 +93,7 @@ type clientExtra struct {
 	audience     []string
 	introspects  []string
 	policies     []string
+	profile      truststore.Profile
 	mode         Mode
 	revocation   *Revocation // nil asks nothing
 }
@@ -121,6 +122,9 @@ func (c *Client) Binding() truststore.Binding { return c.extra().binding }
 // CertificatePolicies returns the certificate policies, one of which has to lead
 // down the path of a certificate accepted by chain; none asks for none.
 func (c *Client) CertificatePolicies() []string { return slices.Clone(c.extra().policies) }
+
+// CertificateProfile returns the form that certificates accepted by chain are to have.
+func (c *Client) CertificateProfile() truststore.Profile { return c.extra().profile }
 
 // IsRemnant reports whether the record is one of [Remnant].
 func (c *Client) IsRemnant() bool { return c.extra().remnant }

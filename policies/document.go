@@ -161,6 +161,8 @@ type reader struct {
 	audience    []string
 	introspects []string
 	policies    []string
+	profile     truststore.Profile
+	profileSet  bool
 	grants      []string
 	revocation  *Revocation // nil asks nothing
 	// revocationLine is where it stands.
@@ -284,6 +286,8 @@ func (r *reader) read(m member) *Fault {
 		return readAudience(m.value, &r.introspects)
 	case "certificatePolicies":
 		return readPolicies(m.value, &r.policies)
+	case "certificateProfile":
+		return r.readProfile(m.value)
 	case "grantType":
 		return readTexts(m.value, &r.grants)
 	case "accessTokenLifetime":
@@ -472,6 +476,8 @@ func (r *reader) complete(resourceType bool) *Fault {
 		return &Fault{Field: "tlsClientAuth", Problem: "has no meaning with self_signed_tls_client_auth, which accepts pinned certificates only"}
 	case r.method == SelfSignedTLSClientAuth && len(r.policies) > 0:
 		return &Fault{Field: "certificatePolicies", Problem: "has no meaning with self_signed_tls_client_auth, which accepts pinned certificates only"}
+	case r.method == SelfSignedTLSClientAuth && r.profileSet:
+		return &Fault{Field: "certificateProfile", Problem: "has no meaning with self_signed_tls_client_auth, which accepts pinned certificates only"}
 	case r.method == SelfSignedTLSClientAuth && r.revocation != nil && r.revocation.Mode != revocation.Off:
 		return &Fault{Field: "revocation", Problem: "has no meaning with self_signed_tls_client_auth, which trusts no CA that could take a certificate back"}
 	}
@@ -493,7 +499,7 @@ func beyond(asked, most []string) int {
 func (r *reader) client() *Client {
 	c := &Client{id: strings.Clone(r.doc.ID), status: r.doc.Status, method: r.method, lifetime: r.lifetime}
 	c.otherGrants = len(r.grants) > 0 && !slices.Contains(r.grants, "client_credentials")
-	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects, policies: r.policies, mode: r.mode, revocation: r.revocation}
+	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects, policies: r.policies, profile: r.profile, mode: r.mode, revocation: r.revocation}
 	c.more = &more // pins go there
 	for _, entry := range r.doc.TrustStore {
 		if r.method != TLSClientAuth && !c.HasPin(entry.Thumbprint) {
@@ -504,7 +510,7 @@ func (r *reader) client() *Client {
 		}
 	}
 	c.more = nil
-	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience)+len(more.introspects)+len(more.policies) > 0 || !more.binding.IsZero() || more.mode != ModeUnsaid || more.revocation != nil {
+	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience)+len(more.introspects)+len(more.policies) > 0 || !more.binding.IsZero() || more.profile != truststore.Strict || more.mode != ModeUnsaid || more.revocation != nil {
 		c.more = &more
 	}
 	return c

@@ -130,6 +130,12 @@ func (c *Client) denyInactive() error {
 	return decision.Denyf(decision.ClientInactive, "client "+c.id, "its status is %s", c.status)
 }
 
+// Terms returns what the client's document asks of certificates that are accepted
+// by chain, at the given time.
+func (c *Client) Terms(at time.Time) truststore.Terms {
+	return truststore.Terms{At: at, Policies: c.extra().policies, Profile: c.extra().profile}
+}
+
 func (c *Client) byChain(s *Snapshot, chain *truststore.Chain, at time.Time) (truststore.Path, error) {
 	anchors := c.extra().anchors
 	var usable []*truststore.Anchor
@@ -138,10 +144,10 @@ func (c *Client) byChain(s *Snapshot, chain *truststore.Chain, at time.Time) (tr
 			usable = append(usable, anchor)
 		}
 	}
-	terms := truststore.Terms{At: at, Policies: c.extra().policies}
+	terms := c.Terms(at)
 	path, err := terms.Verify(chain, usable)
 	if err != nil {
-		return nil, c.explainUnbound(s, chain, usable, at, err)
+		return nil, c.explainUnbound(s, chain, usable, terms, err)
 	}
 	if err := c.Binding().Check(chain.Leaf); err != nil {
 		return nil, err
@@ -150,12 +156,12 @@ func (c *Client) byChain(s *Snapshot, chain *truststore.Chain, at time.Time) (tr
 }
 
 // explainUnbound says so if the path fell only because the client has no binding.
-func (c *Client) explainUnbound(s *Snapshot, chain *truststore.Chain, usable []*truststore.Anchor, at time.Time, err error) error {
+func (c *Client) explainUnbound(s *Snapshot, chain *truststore.Chain, usable []*truststore.Anchor, terms truststore.Terms, err error) error {
 	anchors := c.extra().anchors
 	if len(usable) == len(anchors) || decision.ReasonOf(err) != decision.PathNotFound {
 		return err
 	}
-	if _, otherErr := (truststore.Terms{At: at, Policies: c.extra().policies}).Verify(chain, anchors); otherErr != nil {
+	if _, otherErr := terms.Verify(chain, anchors); otherErr != nil {
 		return otherErr
 	}
 	if s.requireBinding {

@@ -39,8 +39,8 @@ type Chain struct {
 	cas         []*x509.Certificate // see leading
 	led         bool
 	folded      map[*x509.Certificate]certNames
-	subjects    map[*x509.Certificate]subjectNames
-	constrained map[*x509.Certificate]constrained
+	subjects    map[readBy]subjectNames
+	constrained map[readBy]constrained
 	tried       *Tried // see Watch
 }
 
@@ -49,6 +49,12 @@ type Chain struct {
 type link struct {
 	key     string
 	subject *x509.Certificate
+}
+
+// readBy is a certificate as it is read by a profile.
+type readBy struct {
+	certificate *x509.Certificate
+	profile     Profile
 }
 
 // NewChain makes a Chain. Intermediates may be in any order, and may have

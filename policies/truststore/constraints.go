@@ -57,32 +57,30 @@ type constrained struct {
 	err         error
 }
 
-func (c *Chain) constraintsOf(ca *x509.Certificate) (*constraints, error) {
-	known, found := c.constrained[ca]
+func (c *Chain) constraintsOf(ca *x509.Certificate, profile Profile) (*constraints, error) {
+	of := readBy{ca, profile}
+	known, found := c.constrained[of]
 	if !found {
-		known.constraints, known.err = c.readConstraints(ca)
+		known.constraints, known.err = c.readConstraints(ca, profile)
 		if c.constrained == nil {
-			c.constrained = make(map[*x509.Certificate]constrained)
+			c.constrained = make(map[readBy]constrained)
 		}
-		c.constrained[ca] = known
+		c.constrained[of] = known
 	}
 	return known.constraints, known.err
 }
 
 // readConstraints reads the extension, nil if there is none. Every error means
 // that nobody may be accepted below.
-func (c *Chain) readConstraints(ca *x509.Certificate) (*constraints, error) {
+func (c *Chain) readConstraints(ca *x509.Certificate, profile Profile) (*constraints, error) {
 	extension := extensionOf(ca, oidNameConstraints)
 	if extension == nil {
 		return nil, nil
 	}
-	if !extension.Critical {
-		return nil, decision.Denyf(decision.PathInvalid, describe(ca), "its nameConstraints are not critical (RFC 5280 4.2.1.10)")
-	}
 	if c.read += len(extension.Value); c.read > maxConstraintBytes {
 		return nil, decision.Denyf(decision.PathTooComplex, describe(ca), "the nameConstraints of the CAs on the way have more than %d bytes", maxConstraintBytes)
 	}
-	parsed, err := parseConstraints(extension.Value, &c.readNames)
+	parsed, err := profile.parseConstraints(extension.Value, &c.readNames)
 	if errors.Is(err, errTooManyConstraints) || errors.Is(err, errTooManyNames) {
 		return nil, decision.Deny(decision.PathTooComplex, describe(ca), err)
 	}
@@ -90,6 +88,9 @@ func (c *Chain) readConstraints(ca *x509.Certificate) (*constraints, error) {
 		return nil, decision.Denyf(decision.PathInvalid, describe(ca), "its nameConstraints are malformed: %w", err)
 	}
 	parsed.of = ca
+	if !extension.Critical {
+		return parsed, profile.form(ca, "its nameConstraints are not critical (RFC 5280 4.2.1.10)")
+	}
 	return parsed, nil
 }
 
@@ -99,8 +100,14 @@ var (
 	errDER                = errors.New("no DER of a NameConstraints")
 )
 
+// Identifier octets of the two lists of subtrees.
+const (
+	tagPermitted = 0xa0
+	tagExcluded  = 0xa1
+)
+
 // parseConstraints adds to names what it reads of directory names, in bytes.
-func parseConstraints(der []byte, names *int) (*constraints, error) {
+func (p Profile) parseConstraints(der []byte, names *int) (*constraints, error) {
 	rest, ok := only(der, derSequence)
 	if !ok {
 		return nil, errDER
@@ -113,17 +120,17 @@ func parseConstraints(der []byte, names *int) (*constraints, error) {
 			return nil, errDER
 		}
 		last, rest = tag, after
-		trees, err := parseSubtrees(list, maxConstraints-len(out.permitted), names)
+		trees, err := p.parseSubtrees(tag, list, maxConstraints-len(out.permitted), names)
 		if err != nil {
 			return nil, err
 		}
-		if tag == 0xa1 && slices.ContainsFunc(trees, func(t subtree) bool { return t.vague }) {
+		if tag == tagExcluded && slices.ContainsFunc(trees, func(t subtree) bool { return t.vague }) {
 			return nil, errors.New("an excluded directory name has text of a type that is not compared")
 		}
 		switch tag {
-		case 0xa0:
+		case tagPermitted:
 			out.permitted = trees
-		case 0xa1:
+		case tagExcluded:
 			out.excluded = trees
 		default:
 			return nil, errDER
@@ -138,7 +145,7 @@ func parseConstraints(der []byte, names *int) (*constraints, error) {
 	return &out, nil
 }
 
-func parseSubtrees(list []byte, most int, names *int) ([]subtree, error) {
+func (p Profile) parseSubtrees(of byte, list []byte, most int, names *int) ([]subtree, error) {
 	var trees []subtree
 	for len(list) > 0 {
 		tag, content, after, ok := element(list)
@@ -148,7 +155,7 @@ func parseSubtrees(list []byte, most int, names *int) ([]subtree, error) {
 		if len(trees) == most {
 			return nil, errTooManyConstraints
 		}
-		tree, err := parseSubtree(content, names)
+		tree, err := p.parseSubtree(of, content, names)
 		if err != nil {
 			return nil, err
 		}
@@ -162,7 +169,7 @@ func parseSubtrees(list []byte, most int, names *int) ([]subtree, error) {
 
 // parseSubtree takes the base only: minimum is 0 and never written, maximum is
 // absent (RFC 5280 4.2.1.10).
-func parseSubtree(content []byte, names *int) (subtree, error) {
+func (p Profile) parseSubtree(of byte, content []byte, names *int) (subtree, error) {
 	tag, value, rest, ok := element(content)
 	if !ok || tag&0xc0 != 0x80 || !inForm(tag) {
 		return subtree{}, errDER
@@ -174,11 +181,11 @@ func parseSubtree(content []byte, names *int) (subtree, error) {
 	var err error
 	switch tree.tag {
 	case tagDNS:
-		tree.text, err = hostConstraint(value, false)
+		tree.text, err = p.dnsConstraint(of == tagExcluded, value)
 	case tagURI:
-		tree.text, err = hostConstraint(value, true)
+		tree.text, err = p.hostConstraint(value, true)
 	case tagEmail:
-		tree.text, err = mailConstraint(value)
+		tree.text, err = p.mailConstraint(value)
 	case tagIP:
 		tree.network, err = networkConstraint(value)
 	case tagDirectory:
@@ -213,21 +220,38 @@ func (t *subtree) readName(value []byte) error {
 	return nil
 }
 
+// dnsConstraint reads a host. RFC 5280 has no dot before it, and CAs write one all
+// the same. Some readers then leave the host itself out, and some do not: it is
+// excluded and not permitted.
+func (p Profile) dnsConstraint(excluded bool, value []byte) (string, error) {
+	if len(value) < 2 || value[0] != '.' {
+		return p.hostConstraint(value, false)
+	}
+	if p != Compatible {
+		return "", errors.New("a dNSName in them begins with a dot (RFC 5280 4.2.1.10)" + unasked)
+	}
+	bare, err := p.hostConstraint(value[1:], false)
+	if err != nil || excluded {
+		return bare, err
+	}
+	return "." + bare, nil
+}
+
 // hostConstraint reads a host. One with a dot before it is a domain, which only
 // URI and e-mail constraints know; an empty one has every host below it.
-func hostConstraint(value []byte, mayLeadWithDot bool) (string, error) {
+func (p Profile) hostConstraint(value []byte, mayLeadWithDot bool) (string, error) {
 	host := lowerASCII(string(value))
 	bare := host
 	if mayLeadWithDot && len(host) > 1 && host[0] == '.' {
 		bare = host[1:]
 	}
-	if host != "" && !isHost(bare) {
+	if host != "" && !p.isHost(bare) {
 		return "", errors.New("a host in them is no host name")
 	}
 	return host, nil
 }
 
-func mailConstraint(value []byte) (string, error) {
+func (p Profile) mailConstraint(value []byte) (string, error) {
 	if at := bytes.LastIndexByte(value, '@'); at >= 0 {
 		mailbox, ok := foldMailbox(string(value))
 		if !ok {
@@ -235,7 +259,7 @@ func mailConstraint(value []byte) (string, error) {
 		}
 		return mailbox, nil
 	}
-	return hostConstraint(value, true)
+	return p.hostConstraint(value, true)
 }
 
 func networkConstraint(value []byte) (netip.Prefix, error) {

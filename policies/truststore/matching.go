@@ -10,8 +10,8 @@ import (
 
 // allowNames holds all the names of a certificate to the constraints of the CAs
 // above it.
-func (c *Chain) allowNames(certificate *x509.Certificate, above []*constraints) error {
-	names, err := c.namesOf(certificate)
+func (c *Chain) allowNames(certificate *x509.Certificate, above []*constraints, profile Profile) error {
+	names, err := c.namesOf(readBy{certificate, profile})
 	if err != nil {
 		return err
 	}
@@ -34,14 +34,14 @@ type subjectNames struct {
 	err   error
 }
 
-func (c *Chain) namesOf(certificate *x509.Certificate) ([]generalName, error) {
-	known, found := c.subjects[certificate]
+func (c *Chain) namesOf(of readBy) ([]generalName, error) {
+	known, found := c.subjects[of]
 	if !found {
-		known.names, known.err = checkedNames(certificate)
+		known.names, known.err = of.profile.checkedNames(of.certificate)
 		if c.subjects == nil {
-			c.subjects = make(map[*x509.Certificate]subjectNames)
+			c.subjects = make(map[readBy]subjectNames)
 		}
-		c.subjects[certificate] = known
+		c.subjects[of] = known
 	}
 	return known.names, known.err
 }
@@ -123,8 +123,12 @@ func (t subtree) hosts(host string) bool {
 	return host == t.text
 }
 
-// below is the rule of dNSName constraints: the host and every one below it.
+// below is the rule of dNSName constraints: the host and every one below it, those
+// alone if there is a dot before it.
 func below(host, base string) bool {
+	if base != "" && base[0] == '.' {
+		return len(host) > len(base) && strings.HasSuffix(host, base)
+	}
 	return base == "" || host == base || len(host) > len(base) && strings.HasSuffix(host, base) && host[len(host)-len(base)-1] == '.'
 }
 

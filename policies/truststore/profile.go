@@ -1,6 +1,7 @@
 package truststore
 
 import (
+	"cmp"
 	"crypto/x509"
 	"math/big"
 
@@ -10,19 +11,19 @@ import (
 // maxSerialOctets is of RFC 5280 4.1.2.2.
 const maxSerialOctets = 20
 
-// checkProfile holds a certificate below an anchor to what RFC 5280 section 4
+// checkIssued holds a certificate below an anchor to what RFC 5280 section 4
 // demands of whoever issues one.
-func checkProfile(certificate *x509.Certificate) error {
-	if err := checkSerial(certificate.SerialNumber); err != "" {
-		return invalid(certificate, err)
+func (p Profile) checkIssued(c *x509.Certificate) error {
+	if emptyName(c.RawIssuer) {
+		return invalid(c, "its issuer has no name (RFC 5280 4.1.2.4)")
 	}
-	if emptyName(certificate.RawIssuer) {
-		return invalid(certificate, "its issuer has no name (RFC 5280 4.1.2.4)")
+	var form error
+	if problem := checkSerial(c.SerialNumber); problem != "" {
+		form = p.form(c, problem)
+	} else if len(c.AuthorityKeyId) == 0 {
+		form = p.form(c, "it has no authorityKeyIdentifier with a keyIdentifier (RFC 5280 4.2.1.1)")
 	}
-	if len(certificate.AuthorityKeyId) == 0 {
-		return invalid(certificate, "it has no authorityKeyIdentifier with a keyIdentifier (RFC 5280 4.2.1.1)")
-	}
-	return checkCriticality(certificate)
+	return cmp.Or(form, p.checkExtensions(c))
 }
 
 // maxCertificatePolicies bounds the policies of one certificate: each is compared
@@ -43,11 +44,13 @@ func checkSerial(serial *big.Int) string {
 	return ""
 }
 
-// checkCriticality refuses extensions that are critical where they must not be,
-// and those that are not where they must be: somebody who does not know the
-// extension is to see no other certificate than we do. Key identifiers and
-// authorityInfoAccess that are critical are not even read by crypto/x509.
-func checkCriticality(c *x509.Certificate) error {
+// checkExtensions refuses extensions that cannot be processed to the end, and, as
+// a fault of form, those that are not critical where they must be: somebody who
+// does not know the extension is to see no other certificate than we do. Key
+// identifiers and authorityInfoAccess that are critical are not even read by
+// crypto/x509.
+func (p Profile) checkExtensions(c *x509.Certificate) error {
+	var form error
 	for _, extension := range c.Extensions {
 		switch ce(extension.Id) {
 		case oidBasicConstraints:
@@ -55,28 +58,28 @@ func checkCriticality(c *x509.Certificate) error {
 				return invalid(c, "its basicConstraints are malformed (RFC 5280 4.2.1.9)")
 			}
 		case oidPolicyConstraints:
-			// Those of a CA with policies were often not critical before RFC 5280; they
-			// are processed all the same.
-			if !extension.Critical && len(c.Policies) == 0 {
-				return invalid(c, "its policyConstraints are not critical, and it has no policies (RFC 5280 4.2.1.11)")
-			}
 			if !readPolicyConstraints(extension.Value) {
 				return invalid(c, "its policyConstraints are malformed (RFC 5280 4.2.1.11)")
 			}
-		case oidInhibitAnyPolicy:
-			if !extension.Critical {
-				return invalid(c, "its inhibitAnyPolicy is not critical (RFC 5280 4.2.1.14)")
+			// Those of a CA with policies were often not critical before RFC 5280; they
+			// are processed all the same.
+			if !extension.Critical && len(c.Policies) == 0 {
+				form = cmp.Or(form, p.form(c, "its policyConstraints are not critical, and it has no policies (RFC 5280 4.2.1.11)"))
 			}
+		case oidInhibitAnyPolicy:
 			if c.InhibitAnyPolicy < 0 {
 				return invalid(c, "its inhibitAnyPolicy is negative (RFC 5280 4.2.1.14)")
 			}
+			if !extension.Critical {
+				form = cmp.Or(form, p.form(c, "its inhibitAnyPolicy is not critical (RFC 5280 4.2.1.14)"))
+			}
 		case oidNameConstraints:
 			if !c.IsCA {
-				return invalid(c, "it has nameConstraints and is no CA (RFC 5280 4.2.1.10)")
+				form = cmp.Or(form, p.form(c, "it has nameConstraints and is no CA (RFC 5280 4.2.1.10)"))
 			}
 		}
 	}
-	return nil
+	return form
 }
 
 // readBasicConstraints reports whether crypto/x509 has read all of them. It
@@ -108,36 +111,38 @@ func readPolicyConstraints(der []byte) bool {
 
 // checkAuthority holds a CA certificate to what can be said of it alone, an
 // anchor too.
-func checkAuthority(c *x509.Certificate) error {
+func (p Profile) checkAuthority(c *x509.Certificate) error {
 	switch {
 	case !isIssuer(c):
 		return invalid(c, "it is no CA, or may not sign certificates (RFC 5280 4.2.1.3, 4.2.1.9)")
 	case !hasSubject(c):
 		return invalid(c, "it is a CA without a subject (RFC 5280 4.1.2.6)")
-	case len(c.SubjectKeyId) == 0:
-		return invalid(c, "it is a CA without a subjectKeyIdentifier (RFC 5280 4.2.1.2)")
 	case len(c.Policies)+len(c.PolicyMappings) > maxCertificatePolicies:
 		return decision.Denyf(decision.PathTooComplex, describe(c), "it has more than %d certificate policies and mappings", maxCertificatePolicies)
 	}
 	if err := checkCritical(c); err != nil {
 		return err
 	}
-	return checkCriticality(c)
+	if err := p.checkExtensions(c); err != nil || len(c.SubjectKeyId) > 0 {
+		return err
+	}
+	return p.form(c, "it is a CA without a subjectKeyIdentifier (RFC 5280 4.2.1.2)")
 }
 
 // checkLeafProfile is about the leaf of a path only: a pinned certificate is
 // whatever it is.
-func checkLeafProfile(leaf *x509.Certificate) error {
-	names := extensionOf(leaf, oidSubjectAltName)
-	if !hasSubject(leaf) && (names == nil || !names.Critical) {
-		return invalid(leaf, "it has no subject, and no critical subjectAltName instead (RFC 5280 4.2.1.6)")
-	}
+func (p Profile) checkLeaf(leaf *x509.Certificate) error {
 	if len(leaf.Policies)+len(leaf.PolicyMappings) > maxCertificatePolicies {
 		return decision.Denyf(decision.PathTooComplex, describe(leaf), "it has more than %d certificate policies", maxCertificatePolicies)
 	}
+	if hasSubject(leaf) {
+		return nil
+	}
+	switch names := extensionOf(leaf, oidSubjectAltName); {
+	case names == nil:
+		return invalid(leaf, "it has neither a subject nor a subjectAltName (RFC 5280 4.1.2.6)")
+	case !names.Critical:
+		return p.form(leaf, "it has no subject, and a subjectAltName that is not critical (RFC 5280 4.2.1.6)")
+	}
 	return nil
-}
-
-func invalid(c *x509.Certificate, problem string) error {
-	return decision.Denyf(decision.PathInvalid, describe(c), "%s", problem)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"fmt"
 	"math/big"
 	"net"
 	"slices"
@@ -44,6 +45,34 @@ func (p three) judge(t testing.TB, terms truststore.Terms) string {
 		t.Log(err)
 	}
 	return reasonText(err)
+}
+
+// ofForm is what a fault of form is: path_invalid by the strict profile, with a word
+// on the other, which accepts it. All else is the same in both.
+const ofForm = "a fault of form"
+
+// judgeByBoth judges the same certificates by both profiles, one after the other in
+// either order: what one has read is not to be the other's.
+func (p three) judgeByBoth(t testing.TB) string {
+	t.Helper()
+	chain, anchors := p.path(t)
+	verify := func(profile truststore.Profile) error {
+		_, err := truststore.Terms{At: time.Now(), Profile: profile}.Verify(chain, anchors)
+		return err
+	}
+	compatible := verify(truststore.Compatible)
+	strict := verify(truststore.Strict)
+	told := strict != nil && strings.Contains(strict.Error(), "certificateProfile: compatible")
+	if again := verify(truststore.Compatible); reasonText(again) != reasonText(compatible) {
+		t.Errorf("compatible says %v, and then %v", compatible, again)
+	}
+	switch {
+	case reasonText(strict) == reasonText(compatible) && !told:
+		return reasonText(strict)
+	case reasonText(strict) == "path_invalid" && compatible == nil && told:
+		return ofForm
+	}
+	return fmt.Sprintf("by strict %v, by compatible %v", strict, compatible)
 }
 
 func ce(arc int, critical bool, value ...byte) pkix.Extension {
@@ -134,15 +163,15 @@ func TestEveryRuleOfAPathBothWays(t *testing.T) {
 		"a CA that has not begun":                       {three{inter: testca.Template{NotBefore: time.Now().Add(time.Hour)}, leaf: with()}, "path_expired"},
 		"a leaf that has ended":                         {three{leaf: testca.Template{CommonName: "leaf", NotAfter: past}}, "certificate_expired"},
 		"a serial number of 20 octets":                  {three{leaf: name(testca.Template{}, serial(20))}, "accepted"},
-		"a serial number of 21 octets":                  {three{leaf: name(testca.Template{}, serial(21))}, "path_invalid"},
-		"a CA's serial of 21 octets":                    {three{inter: testca.Template{SerialNumber: serial(21)}, leaf: with()}, "path_invalid"},
+		"a serial number of 21 octets":                  {three{leaf: name(testca.Template{}, serial(21))}, ofForm},
+		"a CA's serial of 21 octets":                    {three{inter: testca.Template{SerialNumber: serial(21)}, leaf: with()}, ofForm},
 		"an anchor's serial of 21":                      {three{root: testca.Template{SerialNumber: serial(21)}, leaf: with()}, "accepted"},
-		"a serial number of zero":                       {three{leaf: name(testca.Template{}, big.NewInt(0))}, "path_invalid"},
+		"a serial number of zero":                       {three{leaf: name(testca.Template{}, big.NewInt(0))}, ofForm},
 		"a serial number of one":                        {three{leaf: name(testca.Template{}, big.NewInt(1))}, "accepted"},
-		"a leaf without key identifier":                 {three{leaf: with(ce(35, false, 0x30, 0))}, "path_invalid"},
-		"a CA without issuer identifier":                {three{inter: under("inter", ce(35, false, 0x30, 0)), leaf: with()}, "path_invalid"},
-		"a CA without its identifier":                   {three{inter: under("inter", ce(14, false, 4, 0)), leaf: with(ce(35, false, keyID...))}, "path_invalid"},
-		"an anchor without identifier":                  {three{root: under("root", ce(14, false, 4, 0)), inter: under("inter", ce(35, false, keyID...)), leaf: with()}, "path_invalid"},
+		"a leaf without key identifier":                 {three{leaf: with(ce(35, false, 0x30, 0))}, ofForm},
+		"a CA without issuer identifier":                {three{inter: under("inter", ce(35, false, 0x30, 0)), leaf: with()}, ofForm},
+		"a CA without its identifier":                   {three{inter: under("inter", ce(14, false, 4, 0)), leaf: with(ce(35, false, keyID...))}, ofForm},
+		"an anchor without identifier":                  {three{root: under("root", ce(14, false, 4, 0)), inter: under("inter", ce(35, false, keyID...)), leaf: with()}, ofForm},
 		"an issuer identifier":                          {three{leaf: with(ce(35, false, keyID...))}, "accepted"},
 		"a key identifier":                              {three{inter: under("inter", ce(14, false, 4, 1, 7)), leaf: with()}, "accepted"},
 		"an AIA":                                        {three{leaf: with(aia)}, "accepted"},
@@ -151,7 +180,7 @@ func TestEveryRuleOfAPathBothWays(t *testing.T) {
 		"an unknown critical extension in a CA":       {three{inter: under("inter", unknown), leaf: with()}, "critical_extension_unknown"},
 		"an unknown critical extension in the leaf":   {three{leaf: with(unknown)}, "critical_extension_unknown"},
 
-		"an anchor with basicConstraints not critical": {three{root: under("root", ce(19, false, 0x30, 3, 1, 1, 0xff)), leaf: with()}, "path_invalid"},
+		"an anchor with basicConstraints not critical": {three{root: under("root", ce(19, false, 0x30, 3, 1, 1, 0xff)), leaf: with()}, ofForm},
 		"a CA with basicConstraints not critical":      {three{inter: under("inter", ce(19, false, 0x30, 3, 1, 1, 0xff)), leaf: with()}, "accepted"},
 		"a CA without basicConstraints CA":             {three{inter: under("inter", ce(19, true, 0x30, 0)), leaf: with()}, "path_not_found"},
 		"a CA that may not sign certificates":          {three{inter: testca.Template{KeyUsage: pointer(x509.KeyUsageCRLSign)}, leaf: with()}, "path_not_found"},
@@ -168,30 +197,34 @@ func TestEveryRuleOfAPathBothWays(t *testing.T) {
 		"a self-issued CA by a name in other letters":  {three{root: testca.Template{CommonName: "My  CA", MaxPathLen: pointer(0)}, inter: testca.Template{CommonName: " my ca"}, leaf: with()}, "accepted"},
 		"a leaf that is a CA":                          {three{leaf: testca.Template{CommonName: "leaf", CA: true}}, "certificate_is_ca"},
 		"a leaf without a subject, names critical":     {three{leaf: with0(ce(17, true, tlv(0x30, tlv(0x82, []byte("a.example")...)...)...))}, "accepted"},
-		"a leaf without a subject, names not critical": {three{leaf: with0(ce(17, false, tlv(0x30, tlv(0x82, []byte("a.example")...)...)...))}, "path_invalid"},
+		"a leaf without a subject, names not critical": {three{leaf: with0(ce(17, false, tlv(0x30, tlv(0x82, []byte("a.example")...)...)...))}, ofForm},
+		"policy constraints not critical, no policies": {three{inter: under("inter", notCritical(requires(5))), leaf: with()}, ofForm},
+		"policy constraints with more than that":       {three{inter: under("inter", ce(36, true, tlv(0x30, 0x80, 1, 5, 0x82, 1, 0)...)), leaf: with()}, "path_invalid"},
+		"inhibitAnyPolicy not critical":                {three{inter: under("inter", notCritical(forbidsAny(0))), leaf: with()}, ofForm},
+		"name constraints not critical":                {three{inter: under("inter", notCritical(permits(dns("lab.example")))), leaf: testca.Template{CommonName: "leaf", DNSNames: []string{"a.lab.example"}}}, ofForm},
 		"a leaf without a subject and without names":   {three{leaf: with0()}, "path_invalid"},
-		"a leaf with name constraints":                 {three{leaf: with(permits(dns("a.example")))}, "path_invalid"},
+		"a leaf with name constraints":                 {three{leaf: with(permits(dns("a.example")))}, ofForm},
 		"a DNS name":                                   {three{leaf: testca.Template{DNSNames: []string{"a-1.lab.example"}, CommonName: "leaf"}}, "accepted"},
 		"a wildcard":                                   {three{leaf: testca.Template{DNSNames: []string{"*.lab.example"}, CommonName: "leaf"}}, "accepted"},
-		"a wildcard within a label":                    {three{leaf: testca.Template{DNSNames: []string{"a*.lab.example"}, CommonName: "leaf"}}, "path_invalid"},
-		"a wildcard that is not the first label":       {three{leaf: testca.Template{DNSNames: []string{"a.*.example"}, CommonName: "leaf"}}, "path_invalid"},
-		"a DNS name with an underscore":                {three{leaf: testca.Template{DNSNames: []string{"a_b.example"}, CommonName: "leaf"}}, "path_invalid"},
-		"a DNS name that is an address":                {three{leaf: testca.Template{DNSNames: []string{"192.0.2.7"}, CommonName: "leaf"}}, "path_invalid"},
-		"a DNS name with a hyphen at an end":           {three{leaf: testca.Template{DNSNames: []string{"a-.example"}, CommonName: "leaf"}}, "path_invalid"},
-		"a DNS name with a dot at its end":             {three{leaf: testca.Template{DNSNames: []string{"a.example."}, CommonName: "leaf"}}, "path_invalid"},
-		"a DNS name with a label of 64":                {three{leaf: testca.Template{DNSNames: []string{strings.Repeat("a", 64) + ".example"}, CommonName: "leaf"}}, "path_invalid"},
+		"a wildcard within a label":                    {three{leaf: testca.Template{DNSNames: []string{"a*.lab.example"}, CommonName: "leaf"}}, ofForm},
+		"a wildcard that is not the first label":       {three{leaf: testca.Template{DNSNames: []string{"a.*.example"}, CommonName: "leaf"}}, ofForm},
+		"a DNS name with an underscore":                {three{leaf: testca.Template{DNSNames: []string{"a_b.example"}, CommonName: "leaf"}}, ofForm},
+		"a DNS name that is an address":                {three{leaf: testca.Template{DNSNames: []string{"192.0.2.7"}, CommonName: "leaf"}}, ofForm},
+		"a DNS name with a hyphen at an end":           {three{leaf: testca.Template{DNSNames: []string{"a-.example"}, CommonName: "leaf"}}, ofForm},
+		"a DNS name with a dot at its end":             {three{leaf: testca.Template{DNSNames: []string{"a.example."}, CommonName: "leaf"}}, ofForm},
+		"a DNS name with a label of 64":                {three{leaf: testca.Template{DNSNames: []string{strings.Repeat("a", 64) + ".example"}, CommonName: "leaf"}}, ofForm},
 		"a DNS name with a label of 63":                {three{leaf: testca.Template{DNSNames: []string{strings.Repeat("a", 63) + ".example"}, CommonName: "leaf"}}, "accepted"},
 		"a mailbox":                                    {three{leaf: testca.Template{Emails: []string{"ops@lab.example"}, CommonName: "leaf"}}, "accepted"},
-		"a mailbox without @":                          {three{leaf: testca.Template{Emails: []string{"lab.example"}, CommonName: "leaf"}}, "path_invalid"},
+		"a mailbox without @":                          {three{leaf: testca.Template{Emails: []string{"lab.example"}, CommonName: "leaf"}}, ofForm},
 		"a URI":                                        {three{leaf: testca.Template{URIs: []string{"urn:example:a"}, CommonName: "leaf"}}, "accepted"},
-		"a relative URI":                               {three{leaf: testca.Template{URIs: []string{"/a"}, CommonName: "leaf"}}, "path_invalid"},
-		"a CA with a DNS name that is none":            {three{inter: testca.Template{DNSNames: []string{"a_b.example"}}, leaf: with()}, "path_invalid"},
+		"a relative URI":                               {three{leaf: testca.Template{URIs: []string{"/a"}, CommonName: "leaf"}}, ofForm},
+		"a CA with a DNS name that is none":            {three{inter: testca.Template{DNSNames: []string{"a_b.example"}}, leaf: with()}, ofForm},
 		"an anchor on a weak key":                      {three{root: testca.Template{Key: newKey(t, testca.P224)}, leaf: with()}, "key_weak"},
 		"a CA on a weak key":                           {three{inter: testca.Template{Key: newKey(t, testca.P224)}, leaf: with()}, "key_weak"},
 		"a CA on Ed25519":                              {three{inter: testca.Template{Key: newKey(t, testca.Ed25519)}, leaf: with()}, "accepted"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			if got := c.path.judge(t, truststore.Terms{}); got != c.want {
+			if got := c.path.judgeByBoth(t); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})

@@ -29,14 +29,11 @@ func begin(chain *Chain, terms Terms, anchor *x509.Certificate) (state, error) {
 	if terms.MaxIntermediates != nil {
 		s.room = *terms.MaxIntermediates
 	}
-	if len(anchor.AuthorityKeyId) == 0 && !chain.selfIssued(anchor) && chain.verified(anchor, anchor) != nil {
-		return s, invalid(anchor, "it is signed by another CA and has no authorityKeyIdentifier (RFC 5280 4.2.1.1)")
-	}
 	if err := s.checkCA(anchor); err != nil {
 		return s, err
 	}
-	if !extensionOf(anchor, oidBasicConstraints).Critical {
-		return s, invalid(anchor, "its basicConstraints are not critical (RFC 5280 4.2.1.9)")
+	if err := s.checkAnchorForm(anchor); err != nil {
+		return s, err
 	}
 	var err error
 	if len(anchor.Policies) > 0 {
@@ -47,10 +44,21 @@ func begin(chain *Chain, terms Terms, anchor *x509.Certificate) (state, error) {
 	return s.below(anchor, true)
 }
 
+func (s state) checkAnchorForm(anchor *x509.Certificate) error {
+	switch profile := s.terms.Profile; {
+	case profile == Compatible: // a signature check is not free
+	case len(anchor.AuthorityKeyId) == 0 && !s.chain.selfIssued(anchor) && s.chain.verified(anchor, anchor) != nil:
+		return profile.form(anchor, "it is signed by another CA and has no authorityKeyIdentifier (RFC 5280 4.2.1.1)")
+	case !extensionOf(anchor, oidBasicConstraints).Critical:
+		return profile.form(anchor, "its basicConstraints are not critical (RFC 5280 4.2.1.9)")
+	}
+	return nil
+}
+
 // through is the state below a CA that is itself below this one: RFC 5280 6.1.3
 // and 6.1.4.
 func (s state) through(ca *x509.Certificate) (state, error) {
-	if err := checkProfile(ca); err != nil {
+	if err := s.terms.Profile.checkIssued(ca); err != nil {
 		return s, err
 	}
 	if err := s.checkCA(ca); err != nil {
@@ -58,7 +66,7 @@ func (s state) through(ca *x509.Certificate) (state, error) {
 	}
 	selfIssued := s.chain.selfIssued(ca)
 	if !selfIssued {
-		if err := s.chain.allowNames(ca, s.above); err != nil {
+		if err := s.chain.allowNames(ca, s.above, s.terms.Profile); err != nil {
 			return s, err
 		}
 		if s.room <= 0 {
@@ -78,7 +86,7 @@ func (s state) checkCA(ca *x509.Certificate) error {
 	if err := checkValidity(ca, s.terms.At); err != nil {
 		return decision.Deny(decision.PathExpired, describe(ca), err)
 	}
-	if err := checkAuthority(ca); err != nil {
+	if err := s.terms.Profile.checkAuthority(ca); err != nil {
 		return err
 	}
 	return s.terms.checkAuthorityPurpose(ca)
@@ -88,7 +96,7 @@ func (s state) below(ca *x509.Certificate, selfIssued bool) (state, error) {
 	if limit, set := limited(ca.MaxPathLen, ca.MaxPathLenZero); set && limit < s.room {
 		s.room, s.limit = limit, ca
 	}
-	constraints, err := s.chain.constraintsOf(ca)
+	constraints, err := s.chain.constraintsOf(ca, s.terms.Profile)
 	if err != nil {
 		return s, err
 	}
@@ -120,13 +128,13 @@ func (s state) accept(leaf *x509.Certificate) error {
 	if err := s.terms.CheckLeaf(leaf); err != nil {
 		return err
 	}
-	if err := checkProfile(leaf); err != nil {
+	if err := s.terms.Profile.checkIssued(leaf); err != nil {
 		return err
 	}
-	if err := checkLeafProfile(leaf); err != nil {
+	if err := s.terms.Profile.checkLeaf(leaf); err != nil {
 		return err
 	}
-	if err := s.chain.allowNames(leaf, s.above); err != nil {
+	if err := s.chain.allowNames(leaf, s.above, s.terms.Profile); err != nil {
 		return err
 	}
 	policies, err := s.enterPolicies(leaf, false)

@@ -31,10 +31,11 @@ var smtpUTF8Mailbox = []byte{derOID, 8, 0x2b, 6, 1, 5, 5, 7, 8, 9}
 
 // checkedNames returns all the names that constraints are about: the subject,
 // the alternative names and, without those, the e-mail addresses within the
-// subject (RFC 5280 4.2.1.10). It refuses names that RFC 5280 4.2.1.6 does not
-// allow, constraints or not: each of them means one thing to one reader and
-// another to the next.
-func checkedNames(c *x509.Certificate) ([]generalName, error) {
+// subject (RFC 5280 4.2.1.10). Names that RFC 5280 4.2.1.6 does not allow it refuses
+// as a fault of form, constraints or not: each of them means one thing to one reader
+// and another to the next. Where nobody asks for form, constraints of their kind
+// refuse them still.
+func (p Profile) checkedNames(c *x509.Certificate) ([]generalName, error) {
 	alternatives, err := altNames(c)
 	if err != nil {
 		return nil, decision.Deny(decision.CertificateMalformed, describe(c)+" subjectAltName", err)
@@ -46,7 +47,7 @@ func checkedNames(c *x509.Certificate) ([]generalName, error) {
 		names = append(names, subject)
 	}
 	for _, alternative := range alternatives {
-		name, err := readName(byte(alternative.tag), alternative.value)
+		name, err := p.readName(byte(alternative.tag), alternative.value)
 		if err != nil {
 			return nil, decision.Deny(decision.PathInvalid, describe(c)+" subjectAltName", err)
 		}
@@ -70,23 +71,23 @@ func subjectMailboxes(c *x509.Certificate) []generalName {
 	return names
 }
 
-func readName(tag byte, value []byte) (generalName, error) {
+func (p Profile) readName(tag byte, value []byte) (generalName, error) {
 	text := string(value)
 	switch tag {
 	case tagDNS:
-		host := lowerASCII(text)
-		bare, _ := strings.CutPrefix(host, "*.")
-		if !isHost(bare) || isAddress(bare) {
-			return generalName{}, fmt.Errorf("dNSName %q is no host name (RFC 5280 4.2.1.6)", bounded(text))
+		name := generalName{tag: tag, text: lowerASCII(text), shown: show("dNSName", text)}
+		bare, _ := strings.CutPrefix(name.text, "*.")
+		if !p.isHost(bare) || isAddress(bare) {
+			return p.odd(name, "is no host name (RFC 5280 4.2.1.6)")
 		}
-		return generalName{tag: tag, text: host, shown: show("dNSName", text)}, nil
+		return name, nil
 	case tagEmail:
 		if !strings.Contains(text, "@") || !isASCII(text) {
-			return generalName{}, errors.New(show("rfc822Name", text) + " is no mailbox")
+			return p.odd(mailbox(text), "is no mailbox (RFC 5280 4.2.1.6)")
 		}
 		return mailbox(text), nil
 	case tagURI:
-		return uriName(text)
+		return p.uriName(text)
 	case tagIP:
 		address, ok := netip.AddrFromSlice(value)
 		if !ok {
@@ -105,6 +106,16 @@ func readName(tag byte, value []byte) (generalName, error) {
 		}
 	}
 	return generalName{tag: tag, shown: "a name of kind [" + strconv.Itoa(int(tag)) + "]", problem: "is of a kind that is not compared"}, nil
+}
+
+// odd is a name that is not what its kind is to be. No constraint can be asked
+// about it.
+func (p Profile) odd(name generalName, problem string) (generalName, error) {
+	name.problem = problem
+	if p == Compatible {
+		return name, nil
+	}
+	return name, errors.New(name.shown + " " + problem + unasked)
 }
 
 func directoryName(der []byte) generalName {
@@ -160,17 +171,26 @@ func localPart(text string) (string, bool) {
 	return "", false
 }
 
-func uriName(text string) (generalName, error) {
+func (p Profile) uriName(text string) (generalName, error) {
 	name := generalName{tag: tagURI, shown: show("uniformResourceIdentifier", text)}
 	parsed, err := url.Parse(text)
 	if err != nil || parsed.Scheme == "" {
-		return generalName{}, errors.New(name.shown + " is no absolute URI")
+		return p.odd(name, "is no absolute URI (RFC 5280 4.2.1.6)")
 	}
 	name.text = lowerASCII(parsed.Hostname())
-	if !isHost(name.text) || isAddress(name.text) {
+	if !p.isHost(name.text) || isAddress(name.text) {
 		name.problem = "has no host name, which the constraint is about"
 	}
 	return name, nil
+}
+
+// isHost is the function isHost, with underscores in the profile that has them.
+func (p Profile) isHost(name string) bool {
+	if p == Compatible {
+		// As good as a letter, which an underscore is to all who let it pass.
+		name = strings.ReplaceAll(name, "_", "a")
+	}
+	return isHost(name)
 }
 
 // isHost holds a name to the preferred name syntax of RFC 1034 3.5 as RFC 1123

@@ -19,6 +19,8 @@ type Terms struct {
 	// not counted, as pathLenConstraint does; nil sets no bound beside
 	// MaxSignatureChecks.
 	MaxIntermediates *int
+	// Profile is the form that certificates on the path are to have.
+	Profile Profile
 	// Policies are certificate policies in dotted form, one of which has to lead
 	// down the whole path (RFC 5280 6.1: an explicit policy is required, and
 	// these are the user-initial-policy-set). None: only a CA may require one.

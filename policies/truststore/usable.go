@@ -6,8 +6,11 @@ import "time"
 // what [Verify] asks of an anchor whatever it issued. The error is PathExpired,
 // PathInvalid, PathTooComplex, CriticalExtensionUnknown, CertificatePurpose,
 // KeyWeak or KeyUnsupported.
-func (a *Anchor) CheckUsable(at time.Time) error {
-	if _, err := begin(NewChain(a.Certificate, nil), Terms{At: at}, a.Certificate); err != nil {
+func (a *Anchor) CheckUsable(at time.Time) error { return a.CheckUsableOn(Terms{At: at}) }
+
+// CheckUsableOn is CheckUsable on other terms than those of [Verify].
+func (a *Anchor) CheckUsableOn(terms Terms) error {
+	if _, err := begin(NewChain(a.Certificate, nil), terms, a.Certificate); err != nil {
 		return err
 	}
 	return checkKey(a.Certificate)

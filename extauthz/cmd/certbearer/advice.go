@@ -124,7 +124,7 @@ func advice(reason decision.Reason) string {
 	case decision.PathNotFound:
 		return "Check that the client presents its intermediates and that the CA in its certificateTrustStore has the key that signed, not only the same name."
 	case decision.PathInvalid:
-		return "Have the CA mend the path: a constraint of a CA certificate on it (names, depth, purpose) forbids this certificate."
+		return "Have the CA mend the path: a constraint of a CA certificate on it (names, depth, purpose) forbids this certificate, or a certificate on it has not the form that RFC 5280 asks for; where detail says so, certificateProfile: compatible in the client's document leaves that rule out."
 	case decision.PathExpired:
 		return "Replace the CA certificate that has ended, in the trust store or in what the client presents."
 	case decision.PathTooComplex:

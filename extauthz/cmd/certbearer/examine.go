@@ -135,7 +135,7 @@ func (x *examiner) acceptsSomebody(document policies.Document) bool {
 // issuesFor reports whether certificates of the CA are accepted as the client's, at
 // least while the CA is valid.
 func (x *examiner) issuesFor(client *policies.Client, anchor *truststore.Anchor) bool {
-	if anchor.CheckUsable(anchor.Certificate.NotAfter) != nil {
+	if anchor.CheckUsableOn(client.Terms(anchor.Certificate.NotAfter)) != nil {
 		return false
 	}
 	return !client.Binding().IsZero() || !x.bindAll && (x.shareOK || x.snapshot.AnchorHolders(anchor) <= 1)
@@ -218,19 +218,19 @@ func (x *examiner) condition(client *policies.Client, entry truststore.Entry) []
 		return nil
 	}
 	var remarks []remark
-	if found, bad := x.form(entry, anchor, pinned); bad {
+	if found, bad := x.form(client, entry, anchor, pinned); bad {
 		remarks = append(remarks, found)
 	} else if found, soon := x.validity(entry, pinned); soon {
 		remarks = append(remarks, found)
 	}
-	if pinned && anchor != nil && anchor.CheckUsable(anchor.Certificate.NotAfter) == nil && !(x.bindAll && client.Binding().IsZero()) {
+	if pinned && anchor != nil && anchor.CheckUsableOn(client.Terms(anchor.Certificate.NotAfter)) == nil && !(x.bindAll && client.Binding().IsZero()) {
 		remarks = append(remarks, remark{code: codeAlsoIssues, problem: "also issues: it is pinned and a CA, so certificates that it signs are accepted as well; tokenEndpointAuthMethod self_signed_tls_client_auth ends that"})
 	}
 	return remarks
 }
 
 // form says why the certificate would be refused at any time.
-func (x *examiner) form(entry truststore.Entry, anchor *truststore.Anchor, pinned bool) (remark, bool) {
+func (x *examiner) form(client *policies.Client, entry truststore.Entry, anchor *truststore.Anchor, pinned bool) (remark, bool) {
 	end := entry.Certificate.NotAfter
 	if pinned {
 		if err := truststore.CheckLeaf(entry.Certificate, end); err != nil {
@@ -238,7 +238,7 @@ func (x *examiner) form(entry truststore.Entry, anchor *truststore.Anchor, pinne
 		}
 	}
 	if anchor != nil {
-		if err := anchor.CheckUsable(end); err != nil {
+		if err := anchor.CheckUsableOn(client.Terms(end)); err != nil {
 			return remark{code: codeOfRefusal(err, codeAnchorRefused), problem: "vouches for nobody: " + whyRefused(err)}, true
 		}
 	}

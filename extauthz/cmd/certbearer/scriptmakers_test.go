@@ -52,6 +52,7 @@ func makeCertificate() {
 	permits := flags.String("permits", "", "the organization that the CA may issue for: a directoryName constraint")
 	policy := flags.String("policy", "", "a certificate policy")
 	key := flags.String("key", "", "the file of a key to use again")
+	formless := flags.Bool("formless", false, "without an authorityKeyIdentifier")
 	mustNot(flags.Parse(os.Args[2:]))
 	args := flags.Args()
 
@@ -77,6 +78,9 @@ func makeCertificate() {
 	}
 	if *policy != "" {
 		template.ExtraExtensions = append(template.ExtraExtensions, hasPolicy(*policy))
+	}
+	if *formless {
+		template.ExtraExtensions = append(template.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 35}, Value: []byte{0x30, 0}})
 	}
 	var issued *testca.Issued
 	switch kind {

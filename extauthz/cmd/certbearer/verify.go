@@ -22,6 +22,7 @@ type verifyCommand struct {
 	Purpose  string    `help:"What the certificate is for: client authentication, or any (${enum})." enum:"client,any" default:"client"`
 	MaxDepth *uint8    `help:"The most intermediates that a path may have between the certificate and its CA, self-issued ones not counted." placeholder:"N"`
 	Policy   []string  `help:"Certificate policies, one of which has to lead down the path." placeholder:"OID"`
+	Profile  string    `help:"What form the certificates of a path are to have: certificateProfile of a client's document (${enum})." enum:"strict,compatible" default:"strict"`
 	Time     time.Time `help:"Judge as of this time instead of now." placeholder:"RFC3339"`
 	JSON     bool      `name:"json" help:"Print JSON."`
 	revocationFlags
@@ -93,6 +94,7 @@ func (v verifyCommand) Run(c *console) error {
 
 func (v verifyCommand) terms() (truststore.Terms, error) {
 	terms := truststore.Terms{At: orNow(v.Time), AnyPurpose: v.Purpose == "any", Policies: v.Policy}
+	terms.Profile, _ = truststore.ParseProfile(v.Profile) // kong has held it to the two
 	if v.MaxDepth != nil {
 		most := int(*v.MaxDepth)
 		terms.MaxIntermediates = &most
