@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ocsp"
+
+	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 // Answer is what an OCSP responder says of one certificate. It was proven when
@@ -24,12 +26,14 @@ type Answer struct {
 	// Since and Reason (RFC 5280 5.3.1) are those of the revocation.
 	Since  time.Time
 	Reason int
-	// ThisUpdate and NextUpdate bound the time in which the answer counts. One
-	// that names no end counts for ten minutes.
+	// ThisUpdate and NextUpdate bound the time in which the answer vouches. One
+	// that names no end does for ten minutes, and none for longer than the
+	// certificate of its responder is valid.
 	ThisUpdate, NextUpdate time.Time
 
 	about     subject
 	rawIssuer []byte
+	name      nameKey // of rawIssuer
 	// responder is the serial number of a delegated responder's certificate that
 	// the issuer may revoke; nil for the issuer itself, and for a certificate with
 	// id-pkix-ocsp-nocheck.
@@ -51,8 +55,12 @@ func subjectOf(c, issuer *x509.Certificate) subject {
 // CertID is by SHA-1, which every responder knows and no security rests on: the
 // answer is held to the issuer's name and key. It has no nonce: answers are
 // fetched for many decisions, and many responders sign them ahead (RFC 5019).
+//
+// The issuer's name is the one in the certificate (RFC 6960 4.1.1), which the issuer
+// may write in another way on its own.
 func OCSPRequest(c, issuer *x509.Certificate) ([]byte, error) {
-	return ocsp.CreateRequest(c, issuer, nil)
+	named := &x509.Certificate{RawSubject: c.RawIssuer, RawSubjectPublicKeyInfo: issuer.RawSubjectPublicKeyInfo}
+	return ocsp.CreateRequest(c, named, nil)
 }
 
 // ParseAnswer reads a responder's answer about the certificate of that issuer. It
@@ -61,6 +69,18 @@ func OCSPRequest(c, issuer *x509.Certificate) ([]byte, error) {
 // 4.2.2.2), is not yet or no longer current, or says that the responder does not
 // know the certificate.
 func ParseAnswer(der []byte, c, issuer *x509.Certificate, at time.Time) (*Answer, error) {
+	a, err := readAnswer(der, c, issuer, at)
+	switch {
+	case err != nil:
+		return nil, err
+	case at.After(a.NextUpdate):
+		return nil, fmt.Errorf("the OCSP answer is stale: it counted until %s", a.NextUpdate.UTC().Format(time.RFC3339))
+	}
+	return a, nil
+}
+
+// readAnswer reads an answer that may have ended: what is revoked stays so.
+func readAnswer(der []byte, c, issuer *x509.Certificate, at time.Time) (*Answer, error) {
 	if len(der) > MaxAnswerBytes {
 		return nil, fmt.Errorf("the OCSP answer has %d bytes, more than %d", len(der), MaxAnswerBytes)
 	}
@@ -73,17 +93,20 @@ func ParseAnswer(der []byte, c, issuer *x509.Certificate, at time.Time) (*Answer
 	if err != nil {
 		return nil, fmt.Errorf("the OCSP answer cannot be read: %w", err)
 	}
-	responder, err := checkSigner(parsed, issuer, at)
+	responder, err := checkSigner(parsed, issuer, earlierOf(parsed.ProducedAt, at))
 	if err != nil {
 		return nil, in(Unsigned, fmt.Errorf("the OCSP answer: %w", err))
 	}
 	a := &Answer{ID: sha256.Sum256(der), ThisUpdate: parsed.ThisUpdate, NextUpdate: parsed.NextUpdate,
-		about: subjectOf(c, issuer), rawIssuer: issuer.RawSubject, responder: responder}
+		about: subjectOf(c, issuer), rawIssuer: issuer.RawSubject, name: truststore.NameKey(issuer.RawSubject)}
 	if a.NextUpdate.IsZero() {
 		a.NextUpdate = a.ThisUpdate.Add(answerWithoutEnd)
 	}
 	if err := a.checkTimes(parsed.ProducedAt, at); err != nil {
 		return nil, in(Stale, err)
+	}
+	if responder != nil {
+		a.takeResponder(responder)
 	}
 	switch parsed.Status {
 	case ocsp.Good:
@@ -95,21 +118,35 @@ func ParseAnswer(der []byte, c, issuer *x509.Certificate, at time.Time) (*Answer
 	return a, nil
 }
 
+// takeResponder ends the answer with its responder: with a key whose certificate
+// has expired, an answer of before and for years could still be written.
+func (a *Answer) takeResponder(responder *x509.Certificate) {
+	a.NextUpdate = earlierOf(a.NextUpdate, responder.NotAfter)
+	if !hasNoCheck(responder) {
+		a.responder = serialContent(responder.SerialNumber)
+	}
+}
+
+func earlierOf(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func (a *Answer) checkTimes(produced, at time.Time) error {
 	switch latest := at.Add(maxSkew); {
 	case a.ThisUpdate.After(latest) || produced.After(latest):
 		return fmt.Errorf("the OCSP answer is of the future: %s", a.ThisUpdate.UTC().Format(time.RFC3339))
 	case !a.NextUpdate.After(a.ThisUpdate):
 		return errors.New("the nextUpdate of the OCSP answer is not after its thisUpdate")
-	case at.After(a.NextUpdate):
-		return fmt.Errorf("the OCSP answer is stale: it counted until %s", a.NextUpdate.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
 
-// checkSigner asks whose the signature is. It returns the serial number of a
-// delegated responder whose own revocation counts.
-func checkSigner(parsed *ocsp.Response, issuer *x509.Certificate, at time.Time) ([]byte, error) {
+// checkSigner asks whose the signature is. It returns the certificate of a delegated
+// responder, nil for the issuer itself.
+func checkSigner(parsed *ocsp.Response, issuer *x509.Certificate, at time.Time) (*x509.Certificate, error) {
 	signer := parsed.Certificate
 	if signer == nil || keyID(signer) == keyID(issuer) {
 		if err := matchesID(parsed, issuer); err != nil {
@@ -123,32 +160,29 @@ func checkSigner(parsed *ocsp.Response, issuer *x509.Certificate, at time.Time) 
 	if err := checkSignature(signer, parsed.SignatureAlgorithm, parsed.TBSResponseData, parsed.Signature); err != nil {
 		return nil, err
 	}
-	return checkDelegated(signer, issuer, at)
+	return signer, checkDelegated(signer, issuer, at)
 }
 
 // checkDelegated asks whether the issuer itself certified the responder for
 // signing answers. A certificate for anything else, or of anybody else, signs
 // none (RFC 6960 4.2.2.2).
-func checkDelegated(signer, issuer *x509.Certificate, at time.Time) ([]byte, error) {
-	if !bytes.Equal(signer.RawIssuer, issuer.RawSubject) {
-		return nil, errors.New("its responder was certified by another CA than the certificate")
+func checkDelegated(signer, issuer *x509.Certificate, at time.Time) error {
+	if !sameName(signer.RawIssuer, issuer.RawSubject) {
+		return errors.New("its responder was certified by another CA than the certificate")
 	}
 	if err := checkResponder(signer, at); err != nil {
-		return nil, fmt.Errorf("its responder: %w", err)
+		return fmt.Errorf("its responder: %w", err)
 	}
 	if !slices.Contains(signer.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning) {
-		return nil, errors.New("the extendedKeyUsage of its responder lacks OCSPSigning")
+		return errors.New("the extendedKeyUsage of its responder lacks OCSPSigning")
 	}
 	if slices.ContainsFunc(signer.Extensions, isKeyUsage) && signer.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
-		return nil, errors.New("the keyUsage of its responder lacks digitalSignature")
+		return errors.New("the keyUsage of its responder lacks digitalSignature")
 	}
 	if err := checkSignature(issuer, signer.SignatureAlgorithm, signer.RawTBSCertificate, signer.Signature); err != nil {
-		return nil, fmt.Errorf("its responder was not certified with the issuer's key: %w", err)
+		return fmt.Errorf("its responder was not certified with the issuer's key: %w", err)
 	}
-	if hasNoCheck(signer) {
-		return nil, nil
-	}
-	return serialContent(signer.SerialNumber), nil
+	return nil
 }
 
 // hasNoCheck looks for id-pkix-ocsp-nocheck (RFC 6960 4.2.2.2.1).
@@ -170,7 +204,7 @@ func matchesID(parsed *ocsp.Response, signer *x509.Certificate) error {
 		}
 		return nil
 	}
-	if !bytes.Equal(parsed.RawResponderName, signer.RawSubject) {
+	if !sameName(parsed.RawResponderName, signer.RawSubject) {
 		return errors.New("its responderID is not that of who signed it")
 	}
 	return nil

@@ -81,7 +81,7 @@ func checkStructure(der []byte, c, issuer *x509.Certificate) error {
 			continue
 		}
 		found++
-		if err := answer.About.isOf(issuer); err != nil {
+		if err := answer.About.isOf(c, issuer); err != nil {
 			return err
 		}
 	}
@@ -91,7 +91,9 @@ func checkStructure(der []byte, c, issuer *x509.Certificate) error {
 	return nil
 }
 
-func (id certID) isOf(issuer *x509.Certificate) error {
+// isOf asks for the issuer by its key, and by its name, as the certificate writes it
+// (RFC 6960 4.1.1) or as the issuer itself does.
+func (id certID) isOf(c, issuer *x509.Certificate) error {
 	key, err := keyBits(issuer)
 	if err != nil {
 		return err
@@ -105,7 +107,9 @@ func (id certID) isOf(issuer *x509.Certificate) error {
 	default:
 		return fmt.Errorf("the OCSP answer names its certificate by hash %s; SHA-1 and SHA-256 are accepted", id.Hash.Algorithm)
 	}
-	if !bytes.Equal(id.NameHash, hash(issuer.RawSubject)) || !bytes.Equal(id.KeyID, hash(key)) {
+	named := bytes.Equal(id.NameHash, hash(issuer.RawSubject)) ||
+		bytes.Equal(id.NameHash, hash(c.RawIssuer)) && sameName(c.RawIssuer, issuer.RawSubject)
+	if !named || !bytes.Equal(id.KeyID, hash(key)) {
 		return errors.New("the OCSP answer is about a certificate of another issuer")
 	}
 	return nil

@@ -11,7 +11,11 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	tags "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/certbearer/certbearer/policies/truststore"
 )
+
+var errNoNumber = errors.New("the CRL has no cRLNumber, which RFC 5280 5.2.3 asks for: have the CA write one (openssl ca: crlnumber)")
 
 // CRL is a certificate revocation list that was read. Nothing is believed of it
 // before [CRL.SignedBy] says whose it is. It is immutable but for what SignedBy
@@ -31,6 +35,7 @@ type CRL struct {
 	Delta bool
 
 	rawIssuer      []byte
+	name           nameKey // of rawIssuer
 	authorityKeyID []byte
 	scope          scope
 	entries        serials
@@ -38,7 +43,8 @@ type CRL struct {
 }
 
 // Indirect reports whether the list speaks for certificates of other issuers
-// (RFC 5280 5.2.5). Such a list is recognised and counts for nothing.
+// (RFC 5280 5.2.5). What such a list has of its own issuer's is revoked; the rest of
+// it counts for nothing.
 func (c *CRL) Indirect() bool { return c.scope.indirect }
 
 // Partial reports whether the list speaks only for some certificates or reasons.
@@ -50,7 +56,8 @@ func (c *CRL) Partial() bool {
 // RawIssuer returns the issuer's name in DER. It is not to be changed.
 func (c *CRL) RawIssuer() []byte { return c.rawIssuer }
 
-// Len returns the number of entries; of an indirect list they were not kept.
+// Len returns the number of entries that were kept: of an indirect list, those of
+// its own issuer.
 func (c *CRL) Len() int { return c.entries.count() }
 
 // String names the list: its number and issuer.
@@ -89,9 +96,12 @@ func ParseCRL(der []byte) (*CRL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not a CRL: %w", err)
 	}
+	if head.Number != nil && (head.Number.Sign() < 0 || head.Number.BitLen() > 8*maxNumberBytes) {
+		return nil, fmt.Errorf("the cRLNumber is negative or has more than %d bytes", maxNumberBytes)
+	}
 	c := &CRL{ID: sha256.Sum256(der), Issuer: head.Issuer.String(), Number: head.Number,
 		ThisUpdate: head.ThisUpdate, NextUpdate: head.NextUpdate,
-		rawIssuer: head.RawIssuer, authorityKeyID: head.AuthorityKeyId, scope: wholeScope(), entries: make(serials)}
+		rawIssuer: head.RawIssuer, name: truststore.NameKey(head.RawIssuer), authorityKeyID: head.AuthorityKeyId, scope: wholeScope(), entries: make(serials)}
 	if err := c.checkTimes(); err != nil {
 		return nil, err
 	}
@@ -101,19 +111,15 @@ func ParseCRL(der []byte) (*CRL, error) {
 	if err := c.readEntries(parts.entries); err != nil {
 		return nil, err
 	}
-	c.signature.of(head, parts.tbs)
-	return c, nil
+	return c, c.signature.of(head, parts.tbs)
 }
 
 func (c *CRL) checkTimes() error {
 	if c.NextUpdate.IsZero() {
-		return errors.New("the CRL has no nextUpdate: it would count forever")
+		return errors.New("the CRL has no nextUpdate, and would count forever: have the CA write one (openssl ca: default_crl_days)")
 	}
 	if !c.NextUpdate.After(c.ThisUpdate) {
 		return errors.New("the nextUpdate of the CRL is not after its thisUpdate")
-	}
-	if len(c.rawIssuer) > maxIssuerBytes {
-		return fmt.Errorf("the issuer's name has %d bytes, more than %d", len(c.rawIssuer), maxIssuerBytes)
 	}
 	return nil
 }
@@ -140,15 +146,27 @@ func split(der []byte) (crlParts, error) {
 	if !tbs.ReadASN1(&inner, tags.SEQUENCE) {
 		return crlParts{}, malformed
 	}
+	if inner.PeekASN1Tag(tags.SEQUENCE) {
+		return crlParts{}, errors.New("the CRL is of version 1, which has no cRLNumber: have the CA write version 2 (openssl ca: crlnumber and crl_extensions)")
+	}
 	before := inner
 	if !skipToEntries(&inner) {
 		return crlParts{}, malformed
 	}
 	before = before[:len(before)-len(inner)]
+	if len(before) > maxIssuerBytes {
+		return crlParts{}, fmt.Errorf("the issuer's name has some %d bytes, more than %d", len(before), maxIssuerBytes)
+	}
 	if inner.PeekASN1Tag(tags.SEQUENCE) && !inner.ReadASN1(&parts.entries, tags.SEQUENCE) {
 		return crlParts{}, malformed
 	}
 	after := inner
+	if len(after) > maxExtensionBytes || len(algorithm)+len(signature) > maxSignatureBytes {
+		return crlParts{}, fmt.Errorf("the CRL has %d bytes of extensions, more than %d, or a signature of more than %d", len(after), maxExtensionBytes, maxSignatureBytes)
+	}
+	if inner.Empty() {
+		return crlParts{}, errNoNumber
+	}
 	if !inner.SkipASN1(tags.Tag(0).ContextSpecific().Constructed()) || !inner.Empty() {
 		return crlParts{}, malformed
 	}

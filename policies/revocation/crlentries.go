@@ -3,6 +3,7 @@ package revocation
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -18,6 +19,7 @@ var errEntry = errors.New("it is no revokedCertificate")
 
 // readEntries walks revokedCertificates (RFC 5280 5.1.2.6).
 func (c *CRL) readEntries(list cryptobyte.String) error {
+	foreign, others := false, foreigners{own: directoryName(c.rawIssuer)}
 	for n := 1; !list.Empty(); n++ {
 		if n > MaxCRLEntries {
 			return fmt.Errorf("the CRL has more than %d entries", MaxCRLEntries)
@@ -32,13 +34,45 @@ func (c *CRL) readEntries(list cryptobyte.String) error {
 		}
 		// In a delta, removeFromCRL takes back an entry of the full list, which is
 		// the full list's to do: what a delta removes stays revoked until then.
-		// The entries of an indirect list are of issuers that are not followed.
-		if read.reason != reasonRemoveFromCRL && !c.scope.indirect {
+		// An entry of an indirect list that names no issuer is of the one before it,
+		// and the first of the list's own (RFC 5280 5.3.3). Others are not followed.
+		if read.issuer != nil {
+			if foreign, err = others.has(read.issuer); err != nil {
+				return fmt.Errorf("entry %d of the CRL: its certificateIssuer: %w", n, err)
+			}
+		}
+		if read.reason != reasonRemoveFromCRL && !foreign {
 			c.entries.add(read)
 		}
 	}
 	c.entries.seal()
 	return nil
+}
+
+// foreigners tells the issuers of an indirect list's entries from its own. Each
+// spelling of a name is read once.
+type foreigners struct {
+	own   []byte // a GeneralName
+	known map[string]bool
+}
+
+func (f *foreigners) has(names cryptobyte.String) (bool, error) {
+	if foreign, found := f.known[string(names)]; found {
+		return foreign, nil
+	}
+	if len(f.known) == maxForeigners || len(names) > maxIssuerBytes {
+		return false, fmt.Errorf("the list has entries of more than %d issuers, or a name of more than %d bytes", maxForeigners, maxIssuerBytes)
+	}
+	read, err := generalNames(names)
+	if err != nil {
+		return false, err
+	}
+	if f.known == nil {
+		f.known = make(map[string]bool)
+	}
+	foreign := !slices.ContainsFunc(read, func(name []byte) bool { return sameGeneralName(name, f.own) })
+	f.known[string(names)] = foreign
+	return foreign, nil
 }
 
 func (c *CRL) readEntry(inner cryptobyte.String) (entry, error) {
@@ -103,6 +137,11 @@ func (c *CRL) readEntryExtension(arc int, critical bool, value cryptobyte.String
 		if !c.scope.indirect {
 			return errors.New("it names an issuer, and the list does not say that it is indirect")
 		}
+		var names cryptobyte.String
+		if !value.ReadASN1(&names, tags.SEQUENCE) || !value.Empty() || names.Empty() {
+			return errors.New("its certificateIssuer cannot be read")
+		}
+		e.issuer = names
 	case oidInvalidityDate:
 	default:
 		if critical {

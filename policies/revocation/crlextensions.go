@@ -57,7 +57,7 @@ func (c *CRL) readExtensions(extensions []pkix.Extension) error {
 		}
 	}
 	if c.Number == nil {
-		return errors.New("the CRL has no cRLNumber, which RFC 5280 5.2.3 asks for")
+		return errNoNumber
 	}
 	return nil
 }

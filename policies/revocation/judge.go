@@ -1,9 +1,9 @@
 package revocation
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/certbearer/certbearer/policies/decision"
@@ -52,7 +52,8 @@ type Verdict struct {
 // The error is a *decision.Denial: CertificateRevoked where any of them is known
 // to be revoked, whatever else is missing; in hard mode RevocationStale where all
 // that is known is past its nextUpdate, and RevocationUnavailable where nothing is
-// known that can be believed.
+// known that can be believed; PathTooComplex, in soft mode too, where so many lists of
+// an issuer's name are signed by others that not all were looked at.
 //
 // What was once listed stays revoked when the list has ended, until a newer one
 // is without it: a responder that is silenced takes nothing back.
@@ -60,13 +61,15 @@ func (v *View) Judge(path []*x509.Certificate, policy Policy, at time.Time) (Ver
 	if policy.Mode == Off || len(path) < 2 {
 		return Verdict{}, nil
 	}
-	verdict := Verdict{Status: Good}
+	verdict := Verdict{Status: Good, Stamp: Stamp{make([]stampPart, 0, len(path)-1)}}
+	checks := maxFailedChecks
 	for i, c := range path[:len(path)-1] {
-		s := v.shelf(path[i+1].RawSubject)
-		verdict.Stamp.parts = append(verdict.Stamp.parts, stampPart{string(path[i+1].RawSubject), s})
-		until, err := s.judge(c, path[i+1], at)
+		name := v.nameOf(path[i+1].RawSubject)
+		s := v.shelf(name)
+		verdict.Stamp.parts = append(verdict.Stamp.parts, stampPart{name, s})
+		until, err := s.judge(question{c, path[i+1], sameEntity(path[i+1:]), at, &checks})
 		switch {
-		case decision.ReasonOf(err) == decision.CertificateRevoked && err != nil:
+		case err != nil && refuses(err):
 			return Verdict{}, err
 		case err != nil:
 			verdict.Status = Unknown
@@ -81,62 +84,148 @@ func (v *View) Judge(path []*x509.Certificate, policy Policy, at time.Time) (Ver
 	return verdict, nil
 }
 
+// refuses reports whether an error refuses in soft mode too.
+func refuses(err error) bool {
+	reason := decision.ReasonOf(err)
+	return reason != decision.RevocationStale && reason != decision.RevocationUnavailable
+}
+
+// sameEntity returns how often the CA at the start of the path issued for itself
+// right above (RFC 5280 3.2, as in a change of keys), the CA included.
+func sameEntity(path []*x509.Certificate) []*x509.Certificate {
+	n := 1
+	for n < len(path) && sameName(path[0].RawSubject, path[n].RawSubject) {
+		n++
+	}
+	return path[:n]
+}
+
+// question is about one certificate.
+type question struct {
+	c, issuer *x509.Certificate
+	entity    []*x509.Certificate // of the issuer: itself, and above it its other keys
+	at        time.Time
+	checks    *int // of signatures that may still fail
+}
+
 // finding gathers what the lists and answers of a CA say of one certificate.
 type finding struct {
+	question
+	serial  []byte
+	points  []point // of the certificate, once they were read
+	read    bool
+	unread  error     // why they cannot be
 	until   time.Time // latest end of something that speaks for every reason
 	partial reasons   // what lists of some reasons cover together
 	ends    time.Time // earliest end of those
 	stale   time.Time // latest end of what would have spoken
-	refused error     // why something did not count
+	// Why something did not count: the list, and what was wrong with it. The text is
+	// made when it is needed.
+	refusedList *CRL
+	refused     error
 }
+
+var (
+	errOtherCertificates = errors.New("it is for other certificates, or of changes only")
+	errFuture            = errors.New("it is of the future")
+	errLongSerial        = errors.New("the certificate's serial number is longer than any on a list")
+	errResponderRevoked  = errors.New("the OCSP responder's own certificate is revoked")
+	errAnswerFuture      = errors.New("the OCSP answer is of the future")
+)
 
 // judge returns until when the certificate is known not to be revoked.
-func (s *shelf) judge(c, issuer *x509.Certificate, at time.Time) (time.Time, error) {
-	var f finding
+func (s *shelf) judge(q question) (time.Time, error) {
+	f := finding{question: q}
 	if s != nil {
-		serial := serialContent(c.SerialNumber)
+		f.serial = serialContent(q.c.SerialNumber)
 		for _, list := range s.lists {
-			if err := f.ask(list, c, issuer, serial, at); err != nil {
+			if err := f.ask(list); err != nil {
 				return time.Time{}, err
 			}
 		}
-		for _, answer := range s.answers[subjectOf(c, issuer)] {
-			if err := f.hear(answer, s, c, issuer, at); err != nil {
-				return time.Time{}, err
+		if len(s.answers) > 0 {
+			for _, answer := range s.answers[subjectOf(q.c, q.issuer)] {
+				if err := f.hear(answer, s); err != nil {
+					return time.Time{}, err
+				}
 			}
 		}
 	}
-	return f.conclude(c, issuer)
+	return f.conclude()
 }
 
-// ask looks a certificate up in a list. A number in a list of its issuer is that
-// certificate's whatever part the list is for: only those for attribute
-// certificates and for other issuers number others.
-func (f *finding) ask(list *CRL, c, issuer *x509.Certificate, serial []byte, at time.Time) error {
-	if list.scope.indirect || list.scope.onlyAttributes {
-		f.refused = fmt.Errorf("the %s is for other certificates", list)
-		return nil
+// refuse keeps why something did not count. That a list is of another key says the
+// least.
+func (f *finding) refuse(list *CRL, err error) error {
+	if f.refused == nil || !errors.Is(err, errOtherKey) {
+		f.refusedList, f.refused = list, err
 	}
-	if err := list.SignedBy(issuer); err != nil {
-		f.refused = err
-		return nil
+	return nil
+}
+
+// ask looks a certificate up in a list. A number in a list that its issuer signed
+// is that certificate's whatever part the list is for, and whichever of its keys
+// it was signed with: only those for attribute certificates number others. To
+// vouch for what it has not, a list has to be of the same key, and for this
+// certificate.
+func (f *finding) ask(list *CRL) error {
+	if list.scope.onlyAttributes {
+		return f.refuse(list, errOtherCertificates)
 	}
-	if serial == nil {
-		f.refused = errors.New("its serial number is longer than any on a list")
-		return nil
-	}
-	if found, revoked := list.entries.find(serial); revoked {
-		return revokedBy(c, found.since, int(found.reason), list.String())
-	}
-	covered, err := list.scope.covers(c)
+	signer, err := f.signer(list)
 	switch {
+	case errors.Is(err, errTooManyChecks):
+		return decision.Deny(decision.PathTooComplex, describe(f.c), err)
 	case err != nil:
-		f.refused = err
-	case list.Delta || covered == 0:
-		f.refused = fmt.Errorf("the %s is for other certificates, or of changes only", list)
-	case list.ThisUpdate.After(at.Add(maxSkew)):
-		f.refused = fmt.Errorf("the %s is of the future: %s", list, list.ThisUpdate.UTC().Format(time.RFC3339))
-	case at.After(list.NextUpdate):
+		return f.refuse(list, err)
+	case f.serial == nil:
+		return f.refuse(nil, errLongSerial)
+	}
+	if found, revoked := list.entries.find(f.serial); revoked {
+		return revokedBy(f.c, found.since, int(found.reason), list.String())
+	}
+	return f.vouch(list, signer)
+}
+
+// signer is which of the issuer's certificates has the key that signed the list.
+func (f *finding) signer(list *CRL) (*x509.Certificate, error) {
+	var first error
+	for _, issuer := range f.entity {
+		err := list.signature.by(issuer, f.checks)
+		if err == nil || errors.Is(err, errTooManyChecks) {
+			return issuer, err
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+func (f *finding) vouch(list *CRL, signer *x509.Certificate) error {
+	if signer != f.issuer && !bytes.Equal(signer.RawSubjectPublicKeyInfo, f.issuer.RawSubjectPublicKeyInfo) {
+		return f.refuse(list, errOtherKey)
+	}
+	if err := list.mayVouch(f.issuer); err != nil {
+		return f.refuse(list, err)
+	}
+	if list.Delta || !list.scope.speaksFor(f.c) {
+		return f.refuse(list, errOtherCertificates)
+	}
+	if list.scope.pointed && !f.read {
+		f.points, f.unread = pointsOf(f.c)
+		f.read = true
+	}
+	if list.scope.pointed && f.unread != nil {
+		return f.refuse(list, f.unread)
+	}
+	covered := list.scope.covers(f.points)
+	switch {
+	case covered == 0:
+		return f.refuse(list, errOtherCertificates)
+	case list.ThisUpdate.After(f.at.Add(maxSkew)):
+		return f.refuse(list, errFuture)
+	case f.at.After(list.NextUpdate):
 		f.stale = later(f.stale, list.NextUpdate)
 	case covered == allReasons:
 		f.until = later(f.until, list.NextUpdate)
@@ -147,16 +236,16 @@ func (f *finding) ask(list *CRL, c, issuer *x509.Certificate, serial []byte, at 
 	return nil
 }
 
-func (f *finding) hear(answer *Answer, s *shelf, c, issuer *x509.Certificate, at time.Time) error {
+func (f *finding) hear(answer *Answer, s *shelf) error {
 	if answer.Revoked {
-		return revokedBy(c, answer.Since, answer.Reason, "the OCSP responder of "+bounded(issuer.Subject.String()))
+		return revokedBy(f.c, answer.Since, answer.Reason, "the OCSP responder of "+bounded(f.issuer.Subject.String()))
 	}
 	switch {
-	case s.revoked(answer.responder, issuer):
-		f.refused = errors.New("the OCSP responder's own certificate is revoked")
-	case answer.ThisUpdate.After(at.Add(maxSkew)):
-		f.refused = errors.New("the OCSP answer is of the future")
-	case at.After(answer.NextUpdate):
+	case f.revokes(s, answer.responder):
+		return f.refuse(nil, errResponderRevoked)
+	case answer.ThisUpdate.After(f.at.Add(maxSkew)):
+		return f.refuse(nil, errAnswerFuture)
+	case f.at.After(answer.NextUpdate):
 		f.stale = later(f.stale, answer.NextUpdate)
 	default:
 		f.until = later(f.until, answer.NextUpdate)
@@ -164,13 +253,16 @@ func (f *finding) hear(answer *Answer, s *shelf, c, issuer *x509.Certificate, at
 	return nil
 }
 
-// revoked reports whether a list of the issuer has the serial number.
-func (s *shelf) revoked(serial []byte, issuer *x509.Certificate) bool {
+// revokes reports whether a list of the issuer has the serial number.
+func (f *finding) revokes(s *shelf, serial []byte) bool {
 	if serial == nil {
 		return false
 	}
 	for _, list := range s.lists {
-		if list.scope.indirect || list.scope.onlyAttributes || list.SignedBy(issuer) != nil {
+		if list.scope.onlyAttributes {
+			continue
+		}
+		if _, err := f.signer(list); err != nil {
 			continue
 		}
 		if _, found := list.entries.find(serial); found {
@@ -180,20 +272,25 @@ func (s *shelf) revoked(serial []byte, issuer *x509.Certificate) bool {
 	return false
 }
 
-func (f *finding) conclude(c, issuer *x509.Certificate) (time.Time, error) {
+func (f *finding) conclude() (time.Time, error) {
+	unavailable := func(format string, arguments ...any) (time.Time, error) {
+		return time.Time{}, decision.Denyf(decision.RevocationUnavailable, describe(f.c), format, arguments...)
+	}
 	switch {
 	case !f.until.IsZero():
 		return f.until, nil
 	case f.partial == allReasons:
 		return f.ends, nil
 	case !f.stale.IsZero():
-		return time.Time{}, decision.Denyf(decision.RevocationStale, describe(c), "what is known of it ended at %s", f.stale.UTC().Format(time.RFC3339))
+		return time.Time{}, decision.Denyf(decision.RevocationStale, describe(f.c), "what is known of it ended at %s", f.stale.UTC().Format(time.RFC3339))
 	case f.partial != 0:
-		return time.Time{}, decision.Denyf(decision.RevocationUnavailable, describe(c), "the CRLs of %s that are known leave reasons out", bounded(issuer.Subject.String()))
+		return unavailable("the CRLs of %s that are known leave reasons out", bounded(f.issuer.Subject.String()))
+	case f.refusedList != nil:
+		return unavailable("the %s of %s: %w", f.refusedList, f.refusedList.ThisUpdate.UTC().Format(time.RFC3339), f.refused)
 	case f.refused != nil:
-		return time.Time{}, decision.Deny(decision.RevocationUnavailable, describe(c), f.refused)
+		return unavailable("%w", f.refused)
 	}
-	return time.Time{}, decision.Denyf(decision.RevocationUnavailable, describe(c), "neither a CRL nor an OCSP answer of %s is known", bounded(issuer.Subject.String()))
+	return unavailable("neither a CRL nor an OCSP answer of %s is known", bounded(f.issuer.Subject.String()))
 }
 
 func revokedBy(c *x509.Certificate, since time.Time, reason int, by string) error {

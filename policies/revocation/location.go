@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/crypto/ocsp"
 )
 
 // Location is where to learn of revocations: a CRL, or, with a Certificate, what
@@ -106,7 +104,8 @@ func (k known) id() [sha256.Size]byte {
 // a CA once said of a revoked certificate is worth to know.
 func (l Location) read(der []byte, at time.Time) (known, error) {
 	if l.Certificate != nil {
-		return l.readAnswer(der, at)
+		answer, err := readAnswer(der, l.Certificate, l.Issuers[0], at)
+		return known{answer: answer, der: der, size: int64(len(der))}, in(Malformed, err)
 	}
 	lists, err := ParseCRLs(der)
 	if err != nil {
@@ -128,20 +127,6 @@ func (l Location) read(der []byte, at time.Time) (known, error) {
 		return known{}, in(Stale, fmt.Errorf("the %s is of the future: %s", lists[0], lists[0].ThisUpdate.UTC().Format(time.RFC3339)))
 	}
 	return known{crl: lists[0], der: der, size: int64(len(der))}, nil
-}
-
-// readAnswer proves an answer as of when it was given, if that is past.
-func (l Location) readAnswer(der []byte, at time.Time) (known, error) {
-	if len(der) <= MaxAnswerBytes {
-		if given, err := ocsp.ParseResponseForCert(der, l.Certificate, nil); err == nil && given.ThisUpdate.Before(at) {
-			at = given.ThisUpdate
-		}
-	}
-	answer, err := ParseAnswer(der, l.Certificate, l.Issuers[0], at)
-	if err != nil {
-		return known{}, in(Malformed, err)
-	}
-	return known{answer: answer, der: der, size: int64(len(der))}, nil
 }
 
 // follows reports whether next may take the place of what is known: it is not

@@ -18,6 +18,7 @@ import (
 	"github.com/certbearer/certbearer/extauthz/testca"
 	"github.com/certbearer/certbearer/policies/decision"
 	"github.com/certbearer/certbearer/policies/revocation"
+	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 // noon is the time at which the tests judge.
@@ -73,7 +74,7 @@ type list struct {
 	noNext     bool
 	entries    []listed
 	extensions []extension
-	version    int64  // of the DER, 0 for 1
+	version    int64  // of the DER, 0 for 1, below to leave it out
 	spoil      bool   // the signature
 	behind     []byte // the extensions
 }
@@ -98,7 +99,9 @@ func (l list) der(t testing.TB) []byte {
 	}
 	var b cryptobyte.Builder
 	b.AddASN1(tags.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1Int64(max(l.version, 1))
+		if l.version >= 0 {
+			b.AddASN1Int64(max(l.version, 1))
+		}
 		algorithm(b)
 		b.AddBytes(name)
 		b.AddASN1UTCTime(l.this)
@@ -239,6 +242,20 @@ func path(certificates ...*testca.Issued) []*x509.Certificate {
 	var all []*x509.Certificate
 	for _, c := range certificates {
 		all = append(all, c.Certificate)
+	}
+	return all
+}
+
+// anchorsOf is a trust store of the CAs.
+func anchorsOf(t testing.TB, stored ...*testca.Issued) []*truststore.Anchor {
+	t.Helper()
+	var all []*truststore.Anchor
+	for _, s := range stored {
+		entries, err := truststore.Parse(s.PEM())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, truststore.NewAnchor(entries[0]))
 	}
 	return all
 }

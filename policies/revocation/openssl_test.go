@@ -55,6 +55,22 @@ func newAuthority(t *testing.T) (*authority, bool) {
 	return a, true
 }
 
+func (a *authority) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(a.file(name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (a *authority) read(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(a.file(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func (a *authority) file(name string) string { return filepath.Join(a.folder, name) }
 
 // line is one of openssl's index: status, end, revocation, number, file, subject.

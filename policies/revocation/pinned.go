@@ -1,7 +1,6 @@
 package revocation
 
 import (
-	"bytes"
 	"crypto/x509"
 	"slices"
 
@@ -39,12 +38,12 @@ func Onward(path truststore.Path, anchors []*truststore.Anchor) truststore.Path 
 }
 
 func issuerOf(c *x509.Certificate, anchors []*truststore.Anchor) *x509.Certificate {
-	if bytes.Equal(c.RawIssuer, c.RawSubject) && checkSignature(c, c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
+	if sameName(c.RawIssuer, c.RawSubject) && checkSignature(c, c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
 		return nil
 	}
 	for _, anchor := range anchors {
 		issuer := anchor.Certificate
-		if bytes.Equal(issuer.RawSubject, c.RawIssuer) && checkSignature(issuer, c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
+		if sameName(issuer.RawSubject, c.RawIssuer) && checkSignature(issuer, c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
 			return issuer
 		}
 	}

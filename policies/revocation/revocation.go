@@ -7,8 +7,8 @@
 // background and never blocks a judgement.
 //
 // What it does not understand it never takes for an all-clear: a delta CRL may
-// only add to what is revoked, an indirect CRL counts for nothing, and one with
-// an unknown critical extension is refused whole.
+// only add to what is revoked, and so may an indirect one, with what it has of its
+// own issuer's; one with an unknown critical extension is refused whole.
 package revocation
 
 import "time"
@@ -34,8 +34,19 @@ const (
 	// maxPoints bounds the names of distribution points, of a CRL and of a
 	// certificate.
 	maxPoints = 64
-	// maxIssuerBytes bounds the name of a CRL's issuer.
+	// maxIssuerBytes bounds what of a CRL stands before its entries, most of which is
+	// the name of its issuer.
 	maxIssuerBytes = 8 << 10
+	// maxForeigners bounds the issuers of the entries of an indirect list.
+	maxForeigners = 1000
+	// maxExtensionBytes bounds the extensions of a CRL together: 64 names of
+	// distribution points are 10 KiB.
+	maxExtensionBytes = 64 << 10
+	// maxSignatureBytes bounds the signature of a CRL: one by RSA of 8192 bits has
+	// 1 KiB.
+	maxSignatureBytes = 4 << 10
+	// maxNumberBytes bounds a cRLNumber: RFC 5280 5.2.3 has 20 octets.
+	maxNumberBytes = 32
 	// maxCRLsOfFile bounds the lists in one text.
 	maxCRLsOfFile = 100
 	// maxSingleAnswers bounds the certificates that one OCSP answer speaks of.

@@ -1,7 +1,6 @@
 package revocation
 
 import (
-	"bytes"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -239,7 +238,7 @@ func parsePoint(inner cryptobyte.String, issuer []byte) (point, bool, error) {
 	if !inner.ReadOptionalASN1(&other, &delegated, tags.Tag(2).ContextSpecific().Constructed()) || !inner.Empty() {
 		return p, false, errors.New("a distribution point has an unknown field")
 	}
-	if delegated && !bytes.Equal(other, directoryName(issuer)) {
+	if delegated && !sameGeneralName(other, directoryName(issuer)) {
 		return p, false, nil
 	}
 	if !named {
@@ -251,20 +250,17 @@ func parsePoint(inner cryptobyte.String, issuer []byte) (point, bool, error) {
 	return p, err == nil, err
 }
 
-// covers returns for which reasons a CRL of this scope says that the
-// certificate is not revoked, 0 for none. Whether its issuer is the
-// certificate's is asked elsewhere.
-func (s scope) covers(c *x509.Certificate) (reasons, error) {
+// speaksFor reports whether a CRL of this scope is for the kind of the certificate.
+func (s scope) speaksFor(c *x509.Certificate) bool {
 	isCA := c.BasicConstraintsValid && c.IsCA
-	if s.indirect || s.onlyAttributes || s.onlyUsers && isCA || s.onlyCAs && !isCA {
-		return 0, nil
-	}
+	return !s.indirect && !s.onlyAttributes && (!s.onlyUsers || !isCA) && (!s.onlyCAs || isCA)
+}
+
+// covers returns for which reasons a CRL of this scope says that a certificate
+// with these distribution points is not revoked, 0 for none.
+func (s scope) covers(points []point) reasons {
 	if !s.pointed {
-		return s.reasons, nil
-	}
-	points, err := pointsOf(c)
-	if err != nil {
-		return 0, err
+		return s.reasons
 	}
 	var covered reasons
 	for _, p := range points {
@@ -272,11 +268,11 @@ func (s scope) covers(c *x509.Certificate) (reasons, error) {
 			covered |= s.reasons & p.reasons
 		}
 	}
-	return covered, nil
+	return covered
 }
 
 func sharesName(a, b [][]byte) bool {
 	return slices.ContainsFunc(a, func(name []byte) bool {
-		return slices.ContainsFunc(b, func(other []byte) bool { return bytes.Equal(name, other) })
+		return slices.ContainsFunc(b, func(other []byte) bool { return sameGeneralName(name, other) })
 	})
 }

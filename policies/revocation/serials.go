@@ -38,7 +38,8 @@ func (r *records) Swap(i, j int) {
 type entry struct {
 	serial []byte // the content of the INTEGER
 	since  time.Time
-	reason uint8 // CRLReason (RFC 5280 5.3.1)
+	reason uint8  // CRLReason (RFC 5280 5.3.1)
+	issuer []byte // of the entry, as it names it: GeneralNames, without tag and length
 }
 
 func (s serials) add(e entry) {
@@ -86,8 +87,15 @@ func (s serials) count() int {
 // serialContent returns a serial number as it stands in DER, without tag and
 // length; nil if it is longer than any that a list may hold.
 func serialContent(serial *big.Int) []byte {
+	if serial.BitLen() >= 8*maxSerialBytes {
+		return nil
+	}
+	if serial.Sign() > 0 { // nearly always
+		content := make([]byte, serial.BitLen()/8+1)
+		return serial.FillBytes(content)
+	}
 	der, err := asn1.Marshal(serial)
-	if err != nil || len(der) < 3 || len(der) > 2+maxSerialBytes {
+	if err != nil {
 		return nil
 	}
 	return der[2:]

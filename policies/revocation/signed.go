@@ -2,58 +2,125 @@ package revocation
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/certbearer/certbearer/policies/truststore"
 )
 
-// maxStrangers bounds the keys that a list remembers not to be signed by, and so
-// the signature checks that one list can cost: hashing 64 MiB takes a while.
-const maxStrangers = 16
+const (
+	// maxStrangers is how many keys a list remembers not to be signed with. The
+	// oldest gives way: whoever brings many keys of one name must not keep a list
+	// from the key that did sign it.
+	maxStrangers = 64
+	// maxFailedChecks bounds the signatures of lists that one judgement finds to be
+	// somebody else's. A check by a key on P-521 takes a millisecond.
+	maxFailedChecks = 8
+	// maxEd25519Bytes bounds a list signed by Ed25519, which signs no digest: all
+	// of the list is hashed for each key that is tried.
+	maxEd25519Bytes = 4 << 20
+)
 
-// signature is what SignedBy needs, until it knows whose the list is.
+var (
+	errOtherKey      = errors.New("it is not signed with its issuer's key; a list of the key that signed the certificate is needed")
+	errTooManyChecks = errors.New("too many lists of its issuer's name are signed with other keys")
+)
+
+// signature is what it takes to say whose a list is. The list itself is not kept
+// for that, and not hashed again for each key.
 type signature struct {
-	mu        sync.Mutex
 	algorithm x509.SignatureAlgorithm
-	tbs       []byte // nil once the signer is known
+	hash      crypto.Hash
+	signed    []byte // a digest; of Ed25519 what is signed
 	octets    []byte
-	signer    [sha256.Size]byte // of the signer's key
+
+	signer    atomic.Pointer[[sha256.Size]byte] // of the key, once it is known
+	mu        sync.Mutex
 	strangers [][sha256.Size]byte
+	oldest    int
 }
 
-func (s *signature) of(head *x509.RevocationList, tbs []byte) {
-	s.algorithm, s.octets, s.tbs = head.SignatureAlgorithm, head.Signature, bytes.Clone(tbs)
+func (s *signature) of(head *x509.RevocationList, tbs []byte) error {
+	s.algorithm, s.octets = head.SignatureAlgorithm, head.Signature
+	switch s.hash = hashOf(head.SignatureAlgorithm); {
+	case s.hash != 0:
+		digest := s.hash.New()
+		digest.Write(tbs)
+		s.signed = digest.Sum(nil)
+	case head.SignatureAlgorithm == x509.PureEd25519 && len(tbs) > maxEd25519Bytes:
+		return fmt.Errorf("the CRL has more than %d bytes and is signed by Ed25519: sign it with another kind of key, or in parts", maxEd25519Bytes)
+	case head.SignatureAlgorithm == x509.PureEd25519:
+		s.signed = bytes.Clone(tbs)
+	}
+	return nil
+}
+
+// hashOf returns the hash of a signature algorithm, 0 for one without and for one
+// that is not accepted.
+func hashOf(algorithm x509.SignatureAlgorithm) crypto.Hash {
+	switch algorithm {
+	case x509.SHA256WithRSA, x509.SHA256WithRSAPSS, x509.ECDSAWithSHA256:
+		return crypto.SHA256
+	case x509.SHA384WithRSA, x509.SHA384WithRSAPSS, x509.ECDSAWithSHA384:
+		return crypto.SHA384
+	case x509.SHA512WithRSA, x509.SHA512WithRSAPSS, x509.ECDSAWithSHA512:
+		return crypto.SHA512
+	}
+	return 0
 }
 
 // keyID is the same for two certificates of one key.
 func keyID(c *x509.Certificate) [sha256.Size]byte { return sha256.Sum256(c.RawSubjectPublicKeyInfo) }
 
 // SignedBy says whether the CA issued the list: it has the issuer's name, may
-// sign CRLs (RFC 5280 4.2.1.3), and its key made the signature, which is as
-// strong as one on a certificate must be. The answer is remembered, so that a
-// large list is hashed once.
+// sign CRLs (RFC 5280 4.2.1.3), is the one of the authorityKeyIdentifier, and its
+// key made the signature, which is as strong as one on a certificate must be. Who
+// signed the list is remembered: asked again, it costs next to nothing.
 func (c *CRL) SignedBy(issuer *x509.Certificate) error {
-	if !bytes.Equal(c.rawIssuer, issuer.RawSubject) {
+	if !sameName(c.rawIssuer, issuer.RawSubject) {
 		return fmt.Errorf("the issuer of the %s has another name", c)
 	}
-	if err := maySign(issuer); err != nil {
+	if err := c.mayVouch(issuer); err != nil {
 		return fmt.Errorf("the %s: %w", c, err)
 	}
-	if len(c.authorityKeyID) > 0 && len(issuer.SubjectKeyId) > 0 && !bytes.Equal(c.authorityKeyID, issuer.SubjectKeyId) {
-		return fmt.Errorf("the authorityKeyIdentifier of the %s names another key of its issuer", c)
+	if err := c.signature.by(issuer, nil); err != nil {
+		return fmt.Errorf("the %s: %w", c, err)
 	}
-	return c.signature.by(issuer)
+	return nil
 }
 
-// maySign holds the CA to basicConstraints and cRLSign. A keyUsage without a bit
-// allows nothing, and looks like none in the parsed field.
-func maySign(issuer *x509.Certificate) error {
+// Prove asks of each list which of the CAs signed it, so that no judgement has to.
+// It returns those that none of them signed: their issuers may be presented. It
+// costs a check for each list and each CA of its name.
+func Prove(lists []*CRL, issuers []*x509.Certificate) (unproven []*CRL) {
+	named := make(map[nameKey][]*x509.Certificate)
+	for _, issuer := range issuers {
+		key := truststore.NameKey(issuer.RawSubject)
+		named[key] = append(named[key], issuer)
+	}
+	for _, c := range lists {
+		if !slices.ContainsFunc(named[c.name], func(issuer *x509.Certificate) bool { return c.signature.by(issuer, nil) == nil }) {
+			unproven = append(unproven, c)
+		}
+	}
+	return unproven
+}
+
+// mayVouch holds the CA to basicConstraints, cRLSign and the list's
+// authorityKeyIdentifier. What the CA's key signed without them revokes what it
+// has, and vouches for nothing. A keyUsage without a bit allows nothing, and looks
+// like none in the parsed field.
+func (c *CRL) mayVouch(issuer *x509.Certificate) error {
 	if !issuer.BasicConstraintsValid || !issuer.IsCA {
 		return errors.New("its issuer is no CA")
 	}
@@ -61,47 +128,93 @@ func maySign(issuer *x509.Certificate) error {
 	if limited && issuer.KeyUsage&x509.KeyUsageCRLSign == 0 {
 		return errors.New("the keyUsage of its issuer lacks cRLSign")
 	}
+	if len(c.authorityKeyID) > 0 && len(issuer.SubjectKeyId) > 0 && !bytes.Equal(c.authorityKeyID, issuer.SubjectKeyId) {
+		return errors.New("its authorityKeyIdentifier names another key of its issuer; a list of the key that signed the certificate is needed")
+	}
 	return nil
 }
 
 // key is the signer's, zero until it is known.
 func (s *signature) key() [sha256.Size]byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.signer
+	if known := s.signer.Load(); known != nil {
+		return *known
+	}
+	return [sha256.Size]byte{}
 }
 
-func (s *signature) by(issuer *x509.Certificate) error {
+// by asks whether the issuer's key made the signature. failed, where not nil,
+// counts the checks down that find that it did not.
+func (s *signature) by(issuer *x509.Certificate, failed *int) error {
+	key := keyID(issuer)
+	if known := s.signer.Load(); known != nil {
+		if *known == key {
+			return nil
+		}
+		return errOtherKey
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := keyID(issuer)
-	switch {
-	case s.tbs == nil && s.signer == key:
-		return nil
-	case s.tbs == nil || slices.Contains(s.strangers, key):
-		return errors.New("the CRL is not signed with the issuer's key")
-	case len(s.strangers) >= maxStrangers:
-		return fmt.Errorf("the CRL is signed with none of %d keys of its issuer's name", maxStrangers)
+	if slices.Contains(s.strangers, key) {
+		return errOtherKey
 	}
-	if err := checkSignature(issuer, s.algorithm, s.tbs, s.octets); err != nil {
-		s.strangers = append(s.strangers, key)
-		return fmt.Errorf("the CRL is not signed with the issuer's key: %w", err)
+	if failed != nil && *failed == 0 {
+		return errTooManyChecks
 	}
-	s.signer, s.tbs, s.octets, s.strangers = key, nil, nil, nil
+	if err := s.check(issuer); err != nil {
+		s.remember(key)
+		if failed != nil {
+			*failed--
+		}
+		return err
+	}
+	s.signer.Store(&key)
+	s.strangers = nil
 	return nil
 }
 
-// checkSignature checks one signature of a CRL or an OCSP answer. The list says
-// which are accepted, as in truststore: one that is new to us is refused.
-func checkSignature(by *x509.Certificate, algorithm x509.SignatureAlgorithm, signed, octets []byte) error {
-	switch algorithm {
-	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
-		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
-		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512,
-		x509.PureEd25519:
-		return by.CheckSignature(algorithm, signed, octets)
+func (s *signature) remember(stranger [sha256.Size]byte) {
+	if len(s.strangers) < maxStrangers {
+		s.strangers = append(s.strangers, stranger)
+		return
 	}
-	return fmt.Errorf("a signature by %s, which is not accepted", algorithm)
+	s.strangers[s.oldest] = stranger
+	s.oldest = (s.oldest + 1) % maxStrangers
+}
+
+// check does what x509.Certificate.CheckSignature does, by the digest.
+func (s *signature) check(issuer *x509.Certificate) error {
+	if !truststore.AcceptsSignature(s.algorithm) {
+		return fmt.Errorf("it is signed by %s, which is not accepted", s.algorithm)
+	}
+	good := false
+	switch key := issuer.PublicKey.(type) {
+	case *rsa.PublicKey:
+		switch s.algorithm {
+		case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA:
+			good = rsa.VerifyPKCS1v15(key, s.hash, s.signed, s.octets) == nil
+		case x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS:
+			good = rsa.VerifyPSS(key, s.hash, s.signed, s.octets, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
+		}
+	case *ecdsa.PublicKey:
+		switch s.algorithm {
+		case x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
+			good = ecdsa.VerifyASN1(key, s.signed, s.octets)
+		}
+	case ed25519.PublicKey:
+		good = s.algorithm == x509.PureEd25519 && ed25519.Verify(key, s.signed, s.octets)
+	}
+	if !good {
+		return errOtherKey
+	}
+	return nil
+}
+
+// checkSignature checks one signature of an OCSP answer or a certificate.
+func checkSignature(by *x509.Certificate, algorithm x509.SignatureAlgorithm, signed, octets []byte) error {
+	if !truststore.AcceptsSignature(algorithm) {
+		return fmt.Errorf("a signature by %s, which is not accepted", algorithm)
+	}
+	return by.CheckSignature(algorithm, signed, octets)
 }
 
 // checkResponder holds a certificate to what truststore asks of a leaf, whatever

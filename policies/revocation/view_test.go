@@ -69,7 +69,7 @@ func TestWhoseListSaysWhat(t *testing.T) {
 		"a list for attribute certificates":      {leaf, []list{with(distributionPoint(onlyAttributes))}, "revocation_unavailable"},
 		"one of those, with the number":          {leaf, []list{listing(with(distributionPoint(onlyAttributes)), leaf)}, "revocation_unavailable"},
 		"an indirect list":                       {leaf, []list{with(distributionPoint(indirect))}, "revocation_unavailable"},
-		"an indirect list with the number":       {leaf, []list{listing(with(distributionPoint(indirect)), leaf)}, "revocation_unavailable"},
+		"an indirect list with the number":       {leaf, []list{listing(with(distributionPoint(indirect)), leaf)}, "certificate_revoked"},
 		"a delta":                                {leaf, []list{with(delta)}, "revocation_unavailable"},
 		"a delta with it":                        {leaf, []list{listing(with(delta), leaf), {by: ca}}, "certificate_revoked"},
 		"a delta that removes it":                {leaf, []list{{by: ca, extensions: []extension{delta}, entries: []listed{revoking(leaf, reasonCode(8))}}, {by: ca}}, "good"},
@@ -228,17 +228,7 @@ func TestAPinIsHeldToTheCAsOfItsStore(t *testing.T) {
 	middle := issue(t, root, testca.Template{CommonName: "Middle", CA: true})
 	pin := issue(t, middle, testca.Template{CommonName: "pin"})
 	own := selfSigned(t, testca.Template{CommonName: "own", CA: true})
-	anchors := func(stored ...*testca.Issued) []*truststore.Anchor {
-		var all []*truststore.Anchor
-		for _, s := range stored {
-			entries, err := truststore.Parse(s.PEM())
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, truststore.NewAnchor(entries[0]))
-		}
-		return all
-	}
+	anchors := func(stored ...*testca.Issued) []*truststore.Anchor { return anchorsOf(t, stored...) }
 	for sentence, c := range map[string]struct {
 		pin    *testca.Issued
 		stored []*testca.Issued

@@ -50,11 +50,7 @@ func checkKey(c *x509.Certificate) error {
 // checkSignatureAlgorithm refuses what can be forged. The list says what is
 // good: an algorithm that is new to us is refused until somebody adds it.
 func checkSignatureAlgorithm(c *x509.Certificate) error {
-	switch c.SignatureAlgorithm {
-	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
-		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
-		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512,
-		x509.PureEd25519:
+	if AcceptsSignature(c.SignatureAlgorithm) {
 		return nil
 	}
 	return decision.Denyf(decision.SignatureWeak, describe(c), "signed with %s, which is not accepted", c.SignatureAlgorithm)
@@ -107,3 +103,16 @@ func costOfHash(c *x509.Certificate) int {
 // Dear reports whether a signature check by the anchor's key takes so long that
 // nobody is to ask for it on a guess.
 func (a *Anchor) Dear() bool { return costOf(a.Certificate) > 3 }
+
+// AcceptsSignature reports whether a signature by the algorithm, on a certificate
+// or on what a CA says of one, is accepted.
+func AcceptsSignature(algorithm x509.SignatureAlgorithm) bool {
+	switch algorithm {
+	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
+		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
+		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512,
+		x509.PureEd25519:
+		return true
+	}
+	return false
+}
