@@ -102,11 +102,20 @@ func (f *Fault) Error() string {
 // none, and a YAML file whose last line does not end, are such faults: a write
 // may have been broken off.
 func ParseFile(name string, data []byte) ([]Document, error) {
+	raws, err := splitFile(name, data)
+	documents := make([]Document, len(raws))
+	for i, raw := range raws {
+		alone := len(raws) == 1 && (err == nil || raw.fault != nil)
+		documents[i] = parseDocument(name, i+1, alone, raw)
+	}
+	return documents, err
+}
+
+// splitFile splits a file into its documents.
+func splitFile(name string, data []byte) (raws []rawDocument, err error) {
 	if len(data) > MaxFileBytes {
 		return nil, &Fault{File: name, Problem: fmt.Sprintf("the file has more than %d bytes", MaxFileBytes)}
 	}
-	var raws []rawDocument
-	var err error
 	switch strings.ToLower(path.Ext(name)) {
 	case ".json":
 		raws, err = splitJSON(name, data)
@@ -118,12 +127,7 @@ func ParseFile(name string, data []byte) ([]Document, error) {
 	if err == nil && len(raws) == 0 {
 		err = &Fault{File: name, Problem: "holds no document: to remove its clients, remove the file"}
 	}
-	documents := make([]Document, len(raws))
-	for i, raw := range raws {
-		alone := len(raws) == 1 && (err == nil || raw.fault != nil)
-		documents[i] = parseDocument(name, i+1, alone, raw)
-	}
-	return documents, err
+	return raws, err
 }
 
 // rawDocument is a document split into its members; fault is set if it could

@@ -67,6 +67,14 @@ func Empty(options Options) *Snapshot {
 	}
 }
 
+// Under returns the same clients under other options, to see what would be. It is
+// not for a Source: the options of a running server do not change.
+func (s *Snapshot) Under(options Options) *Snapshot {
+	other := *s
+	other.allowSharedAnchors, other.requireBinding = options.AllowSharedAnchors, options.RequireBinding
+	return &other
+}
+
 // Client returns the record of a client_id, nil if there is none.
 func (s *Snapshot) Client(id string) *Client {
 	client, _ := s.clients.get(id)

@@ -25,6 +25,8 @@ type Identity struct {
 	// Chain is the evidence as it was refused, nil where it was accepted or nobody
 	// judged it. It knows the signatures that were checked.
 	Chain *truststore.Chain
+	// Tried is what the search for a path looked at, nil if nobody asked for a trace.
+	Tried *truststore.Tried
 }
 
 // ChainOf is the evidence as it is judged.
@@ -97,6 +99,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, st *state.State, prese
 		}
 	}
 	chain := ChainOf(id.Evidence)
+	if t.On() {
+		id.Tried = chain.Watch()
+	}
 	if id.Client, err = st.Clients.Resolve(chain, claim.Hint, t); err != nil {
 		return id.refused(chain), err
 	}

@@ -203,3 +203,28 @@ func TestTheTraceHasTheStepsInTheirOrder(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+func TestPathsThatWereTriedAreToldToWhoeverAsksForATraceAndToNobodyElse(t *testing.T) {
+	ca, impostor := made(t, testca.Template{CommonName: "CA", CA: true}), made(t, testca.Template{CommonName: "CA", CA: true})
+	issued, err := ca.Issue(testca.Template{CommonName: "partner"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sentence, c := range map[string]struct {
+		store  *testca.Issued
+		reason decision.Reason
+	}{
+		"accepted": {ca, decision.Allowed},
+		"refused":  {impostor, decision.PathNotFound},
+	} {
+		st := state.State{Clients: clientsOf(t, map[string]*testca.Issued{"partner": c.store})}
+		claim := authn.Claim{Hint: policies.Hint{Route: "partner"}}
+		id, _ := fromPeer(t).Authenticate(t.Context(), &st, presented(issued), claim, time.Now(), new(decision.Trace))
+		if id.Tried == nil || len(id.Tried.Attempts) != 1 || id.Tried.Attempts[0].Err != nil && decision.ReasonOf(id.Tried.Attempts[0].Err) != c.reason {
+			t.Errorf("%s: %+v", sentence, id.Tried)
+		}
+		if id, _ := fromPeer(t).Authenticate(t.Context(), &st, presented(issued), claim, time.Now(), nil); id.Tried != nil {
+			t.Errorf("%s: told although nobody asked", sentence)
+		}
+	}
+}
