@@ -3,6 +3,7 @@ package docs_test
 import (
 	"encoding/json"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/certbearer/certbearer/extauthz/audit"
 	"github.com/certbearer/certbearer/policies/decision"
@@ -66,9 +68,11 @@ func firstCells(text string) []string {
 
 func TestEveryMetricIsDescribedWithItsLabels(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	if _, err := audit.NewMetrics(registry, audit.MetricsConfig{}); err != nil {
+	metrics, err := audit.NewMetrics(registry, audit.MetricsConfig{})
+	if err != nil {
 		t.Fatal(err)
 	}
+	metrics.SetExpiries(audit.Expiries{Counts: []audit.Certificates{{Kind: "pin"}}, Soonest: []audit.Expiry{{Client: "a"}}})
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -94,5 +98,26 @@ func TestEveryMetricIsDescribedWithItsLabels(t *testing.T) {
 	ignoreOrder := cmp.Transformer("set", func(labels []string) string { return strings.Join(labels, ",") })
 	if diff := cmp.Diff(want, got, ignoreOrder); diff != "" {
 		t.Errorf("(-code +docs/operations.md)\n%s", diff)
+	}
+}
+
+// The rules for alerts ask for metrics that there are.
+func TestTheRulesForAlertsNameMetrics(t *testing.T) {
+	var rules struct {
+		Groups []struct {
+			Rules []struct{ Alert, Expr string }
+		}
+	}
+	if err := yaml.Unmarshal([]byte(onlyBlock(t, section(t, read(t, "docs/operations.md"), "## Metrics"))), &rules); err != nil {
+		t.Fatal(err)
+	}
+	if len(rules.Groups) != 1 || len(rules.Groups[0].Rules) < 2 {
+		t.Fatalf("%+v", rules)
+	}
+	for _, rule := range rules.Groups[0].Rules {
+		name := regexp.MustCompile(`certbearer_[a-z_]+`).FindString(rule.Expr)
+		if rule.Alert == "" || !slices.Contains(audit.Names(), name) {
+			t.Errorf("%s asks for %q", rule.Alert, name)
+		}
 	}
 }

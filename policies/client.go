@@ -77,13 +77,15 @@ type Client struct {
 	method AuthMethod
 	// otherGrants is set where grantType lists grants, and not client_credentials.
 	otherGrants bool
-	lifetime    uint32 // of the token endpoint's tokens, in seconds
+	pinEnd      uint32 // when the pinned certificate ends, see endOf
 	more        *clientExtra
 }
 
 // clientExtra is what most clients do not have.
 type clientExtra struct {
 	pins         []Thumbprint // after the first
+	pinEnds      []uint32     // of those
+	lifetime     uint32       // of the token endpoint's tokens, in seconds; 0 is the default
 	anchors      []*truststore.Anchor
 	binding      truststore.Binding
 	alsoBound    []truststore.Binding // of a remnant, see there
@@ -156,7 +158,12 @@ func (c *Client) Scope() []string { return slices.Clone(c.extra().scope) }
 func (c *Client) Audience() []string { return slices.Clone(c.extra().audience) }
 
 // AccessTokenLifetime returns how long a token of the token endpoint lives.
-func (c *Client) AccessTokenLifetime() time.Duration { return time.Duration(c.lifetime) * time.Second }
+func (c *Client) AccessTokenLifetime() time.Duration {
+	if own := c.extra().lifetime; own != 0 {
+		return time.Duration(own) * time.Second
+	}
+	return DefaultAccessTokenLifetime
+}
 
 // NarrowScope returns the scopes of a token for a route: the route's, as far as
 // they are the client's; where the route names none, the client's default. A

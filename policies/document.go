@@ -174,7 +174,7 @@ type reader struct {
 }
 
 func parseDocument(file string, number int, alone bool, raw rawDocument) Document {
-	r := reader{lifetime: uint32(DefaultAccessTokenLifetime.Seconds())}
+	var r reader
 	fault := raw.fault
 	var resourceType bool
 	r.doc.lines = make([]fieldLine, 0, len(raw.members))
@@ -501,20 +501,23 @@ func beyond(asked, most []string) int {
 
 // client makes the record of a document without faults.
 func (r *reader) client() *Client {
-	c := &Client{id: strings.Clone(r.doc.ID), status: r.doc.Status, method: r.method, lifetime: r.lifetime}
+	c := &Client{id: strings.Clone(r.doc.ID), status: r.doc.Status, method: r.method}
 	c.otherGrants = len(r.grants) > 0 && !slices.Contains(r.grants, "client_credentials")
 	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects, policies: r.policies, profile: r.profile, mode: r.mode, revocation: r.revocation}
+	if r.lifetime != uint32(DefaultAccessTokenLifetime.Seconds()) {
+		more.lifetime = r.lifetime
+	}
 	c.more = &more // pins go there
 	for _, entry := range r.doc.TrustStore {
 		if r.method != TLSClientAuth && !c.HasPin(entry.Thumbprint) {
-			c.addPin(entry.Thumbprint)
+			c.addPin(entry.Thumbprint, endOf(entry.Certificate))
 		}
 		if r.method != SelfSignedTLSClientAuth && entry.IsAnchor() && !hasAnchor(more.anchors, entry.Thumbprint) {
 			more.anchors = append(more.anchors, truststore.NewAnchor(entry))
 		}
 	}
 	c.more = nil
-	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience)+len(more.introspects)+len(more.policies) > 0 || !more.binding.IsZero() || more.profile != truststore.Strict || more.mode != ModeUnsaid || more.revocation != nil {
+	if len(more.pins)+len(more.anchors)+len(more.defaultScope)+len(more.scope)+len(more.audience)+len(more.introspects)+len(more.policies) > 0 || !more.binding.IsZero() || more.profile != truststore.Strict || more.mode != ModeUnsaid || more.revocation != nil || more.lifetime != 0 {
 		c.more = &more
 	}
 	return c

@@ -21,10 +21,10 @@ func Remnant(id string, off bool, of ...*Client) *Client {
 	}
 	pinned := make(map[Thumbprint]bool)
 	for _, c := range of {
-		for _, thumbprint := range c.Pins() {
+		for thumbprint, end := range c.pinsAndEnds() {
 			if !pinned[thumbprint] {
 				pinned[thumbprint] = true
-				out.addPin(thumbprint)
+				out.addPin(thumbprint, end)
 			}
 		}
 		out.more.add(c)
@@ -33,12 +33,13 @@ func Remnant(id string, off bool, of ...*Client) *Client {
 }
 
 // addPin does not look whether the pin is there.
-func (c *Client) addPin(thumbprint Thumbprint) {
+func (c *Client) addPin(thumbprint Thumbprint, end uint32) {
 	if !c.pinned {
-		c.pin, c.pinned = thumbprint, true
+		c.pin, c.pinEnd, c.pinned = thumbprint, end, true
 		return
 	}
 	c.more.pins = append(c.more.pins, thumbprint)
+	c.more.pinEnds = append(c.more.pinEnds, end)
 }
 
 // add takes over the CAs and the subjects that count with them.

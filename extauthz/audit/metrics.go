@@ -37,6 +37,7 @@ type Metrics struct {
 	unauthenticated prometheus.Gauge
 	panics          prometheus.Counter
 	proxyRefused    prometheus.Counter
+	expiries        *expiries
 }
 
 // NewMetrics makes the metrics and registers them. Every series is there from
@@ -59,6 +60,7 @@ func NewMetrics(registry prometheus.Registerer, config MetricsConfig) (*Metrics,
 		unauthenticated: r.gauge(nameUnauthenticated, "1 if a listener for evidence believes everyone who can connect."),
 		panics:          r.counter(namePanics, "Requests that ended in a panic."),
 		proxyRefused:    r.counter(nameProxyRefused, "Connections that are of none of the proxies, or of two."),
+		expiries:        newExpiries(r),
 	}
 	r.recorder(config.Recorder)
 	r.cache(config.Cached)

@@ -21,6 +21,8 @@ const (
 	nameUnauthenticated = "certbearer_callers_unauthenticated"
 	namePanics          = "certbearer_panics_total"
 	nameProxyRefused    = "certbearer_proxy_connections_refused_total"
+	nameCertificates    = "certbearer_client_certificates"
+	nameExpiry          = "certbearer_client_certificate_expiry_timestamp_seconds"
 	nameBuild           = "certbearer_build_info"
 )
 
@@ -29,7 +31,7 @@ func Names() []string {
 	names := []string{
 		nameDecisions, nameShadowDecisions, nameShadow, nameDuration, nameClients, nameFaulty, nameReloads,
 		nameGeneration, nameCacheEntries, nameMinted, nameReused, nameRecords,
-		nameDropped, nameWriteErrors, nameUnauthenticated, namePanics, nameProxyRefused, nameBuild,
+		nameDropped, nameWriteErrors, nameUnauthenticated, namePanics, nameProxyRefused, nameCertificates, nameExpiry, nameBuild,
 	}
 	slices.Sort(names)
 	return names

@@ -25,6 +25,7 @@ const (
 	codeValueChanged      code = "value_changed"
 	codeStoreEmpty        code = "store_empty"
 	codeBindingIdle       code = "binding_without_effect"
+	codeRevocationIdle    code = "revocation_without_effect"
 	codeInShadow          code = "in_shadow"
 	codeEnded             code = "certificate_ended"
 	codeEndsSoon          code = "certificate_ends_soon"
@@ -65,6 +66,7 @@ func checkCodes() []codeRow {
 		{codeValueChanged, isWarning, "a value is out of bounds and another one is used", "write the value that is used"},
 		{codeStoreEmpty, isWarning, "the store holds no certificate, so nobody can authenticate", "ask the client for its certificate, or set `status` to `off`"},
 		{codeBindingIdle, isWarning, "`tlsClientAuth` without a CA in the store binds nothing", "put the CA into the store, or take `tlsClientAuth` out"},
+		{codeRevocationIdle, isWarning, "`revocation` without a CA in the store, so nobody could take a certificate back", "put the CA into the store, or take `revocation` out"},
 		{codeInShadow, isWarning, "`mode` is `shadow`", "set `mode` to `enforce` once the records show no refusal"},
 		{codeEnded, isWarning, "the validity of a certificate has ended", "put its successor into the store; take this one out"},
 		{codeEndsSoon, isWarning, "the validity of a certificate ends within `--expires-within`", "ask for its successor and put it beside this one"},

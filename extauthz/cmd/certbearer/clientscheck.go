@@ -120,10 +120,13 @@ func codeOfFault(fault policies.Fault) code {
 }
 
 func codeOfWarning(warning policies.Fault) code {
-	if warning.Document > 0 {
-		return codeValueChanged
+	switch {
+	case warning.Document == 0:
+		return codeFileIgnored
+	case warning.Field == revocationField:
+		return codeRevocationIdle
 	}
-	return codeFileIgnored
+	return codeValueChanged
 }
 
 // days is a time as people count it.

@@ -45,6 +45,17 @@ func stored(certificates ...*testca.Issued) string {
 func (r repository) write(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
+	for name, text := range r.texts(t) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func (r repository) texts(t *testing.T) map[string]string {
+	t.Helper()
+	texts := make(map[string]string)
 	for name, content := range r {
 		text, isText := content.(string)
 		if !isText {
@@ -58,11 +69,9 @@ func (r repository) write(t *testing.T) string {
 			}
 			text = string(whole)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		texts[name] = text
 	}
-	return dir
+	return texts
 }
 
 // checked runs clients check, and returns what it prints and its exit code.
@@ -271,17 +280,18 @@ func TestWhatIsFound(t *testing.T) {
 		"two CAs that only their keys tell apart": {repository{
 			"a.json": fields{"certificateTrustStore": stored(twin())}, "b.json": fields{"certificateTrustStore": stored(twin())},
 		}, []string{"a anchor_twin", "b anchor_twin"}},
-		"a private key in a store":        {repository{"a.json": fields{"certificateTrustStore": stored(leaf) + string(keyPEM(t, leaf))}}, []string{"a private_key"}},
-		"a private key in another field":  {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "description": string(keyPEM(t, leaf))}}, []string{"a.json private_key"}},
-		"files with private keys":         {repository{"a.key": string(keyPEM(t, leaf)), ".b": string(keyPEM(t, leaf)), "c.p12": "x", "d.bin": keyDER(t, leaf)}, []string{".b private_key", "a.key file_ignored", "a.key private_key", "c.p12 file_ignored", "c.p12 private_key", "d.bin file_ignored", "d.bin private_key"}},
-		"revocation lists that are good":  {repository{"a.json": fields{"certificateTrustStore": stored(ca)}, "a.crl": crlOf(t, ca, time.Now().Add(time.Hour))}, []string{}},
-		"revocation lists that are not":   {repository{"a.json": fields{"certificateTrustStore": stored(ca)}, "a.crl": crlOf(t, ca, time.Now().Add(-time.Hour)), "b.crl": "x", "c.crl": crlOf(t, authority(t, "Other"), time.Now().Add(time.Hour))}, []string{"a.crl crl_ended", "b.crl crl_unusable", "c.crl crl_unsigned"}},
-		"an id in two documents":          {repository{"a.json": fields{"certificateTrustStore": stored(leaf)}, "b.json": fields{"id": "a", "certificateTrustStore": stored(leaf)}}, []string{"a id_repeated"}},
-		"a file that is no JSON":          {repository{"a.json": "{"}, []string{"a document_unusable", "a.json file_unusable"}},
-		"a client of no certificate":      {repository{"a.json": fields{}}, []string{"a store_empty"}},
-		"a certificate that two pin":      {repository{"a.json": fields{"certificateTrustStore": stored(leaf)}, "b.json": fields{"certificateTrustStore": stored(leaf)}}, []string{"a pin_shared", "b pin_shared"}},
-		"shadow":                          {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "mode": "shadow"}}, []string{"a in_shadow"}},
-		"a lifetime that is out of bound": {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "accessTokenLifetime": "2d"}}, []string{"a value_changed"}},
+		"a private key in a store":             {repository{"a.json": fields{"certificateTrustStore": stored(leaf) + string(keyPEM(t, leaf))}}, []string{"a private_key"}},
+		"a private key in another field":       {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "description": string(keyPEM(t, leaf))}}, []string{"a.json private_key"}},
+		"files with private keys":              {repository{"a.key": string(keyPEM(t, leaf)), ".b": string(keyPEM(t, leaf)), "c.p12": "x", "d.bin": keyDER(t, leaf)}, []string{".b private_key", "a.key file_ignored", "a.key private_key", "c.p12 file_ignored", "c.p12 private_key", "d.bin file_ignored", "d.bin private_key"}},
+		"revocation lists that are good":       {repository{"a.json": fields{"certificateTrustStore": stored(ca)}, "a.crl": crlOf(t, ca, time.Now().Add(time.Hour))}, []string{}},
+		"revocation lists that are not":        {repository{"a.json": fields{"certificateTrustStore": stored(ca)}, "a.crl": crlOf(t, ca, time.Now().Add(-time.Hour)), "b.crl": "x", "c.crl": crlOf(t, authority(t, "Other"), time.Now().Add(time.Hour))}, []string{"a.crl crl_ended", "b.crl crl_unusable", "c.crl crl_unsigned"}},
+		"an id in two documents":               {repository{"a.json": fields{"certificateTrustStore": stored(leaf)}, "b.json": fields{"id": "a", "certificateTrustStore": stored(leaf)}}, []string{"a id_repeated"}},
+		"a file that is no JSON":               {repository{"a.json": "{"}, []string{"a document_unusable", "a.json file_unusable"}},
+		"a client of no certificate":           {repository{"a.json": fields{}}, []string{"a store_empty"}},
+		"a certificate that two pin":           {repository{"a.json": fields{"certificateTrustStore": stored(leaf)}, "b.json": fields{"certificateTrustStore": stored(leaf)}}, []string{"a pin_shared", "b pin_shared"}},
+		"revocation where nobody could revoke": {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "revocation": map[string]string{"mode": "hard"}}}, []string{"a revocation_without_effect"}},
+		"shadow":                               {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "mode": "shadow"}}, []string{"a in_shadow"}},
+		"a lifetime that is out of bound":      {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "accessTokenLifetime": "2d"}}, []string{"a value_changed"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()

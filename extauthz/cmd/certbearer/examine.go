@@ -16,6 +16,7 @@ import (
 const (
 	trustStoreField = "certificateTrustStore"
 	bindingField    = "tlsClientAuth"
+	revocationField = "revocation"
 )
 
 // examiner looks at documents that have no fault, for what may surprise their

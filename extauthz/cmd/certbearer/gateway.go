@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -57,6 +58,9 @@ type gateway struct {
 	revocations *tokens.Revocations
 
 	publishing sync.Mutex
+
+	clientsChanged chan struct{} // wakes watchExpiries
+	expiries       atomic.Pointer[policies.Expiries]
 }
 
 // newGateway opens what a configuration names. Whatever cannot be opened is an
@@ -69,6 +73,8 @@ func newGateway(ctx context.Context, c *config.Config, log *slog.Logger) (_ *gat
 		keeper:    signer.NewKeeper(c.Keys.Directory, keyOptions(c), rotation(c)),
 		registry:  prometheus.NewRegistry(),
 		readiness: listener.NewReadiness(needClients, needKeys),
+
+		clientsChanged: make(chan struct{}, 1),
 	}
 	defer func() {
 		if err != nil {
@@ -229,6 +235,7 @@ func (g *gateway) run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { g.cache.Run(background) })
 	loops.Go(func() { g.watchRevocations(background) })
+	loops.Go(func() { g.watchExpiries(background) })
 	loops.Go(func() { g.keeper.Run(background, g.keysReported) })
 	loops.Go(func() {
 		if err := g.source.Run(background, g.publishClients); err != nil {
@@ -289,6 +296,7 @@ func (g *gateway) publishClients(snapshot *policies.Snapshot, report policies.Re
 		Faulty: len(report.Faults),
 	})
 	g.tellShadow(snapshot)
+	g.clientsPublished()
 	g.log.Info("clients loaded", "clients", snapshot.Len(), "documents", report.Documents, "faults", len(report.Faults), "generation", generation)
 	g.readiness.Lift(needClients)
 }

@@ -64,6 +64,7 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 		Shadow:                 shadowOf(g.config, st.Clients),
 	}
 	h.Warnings = append(h.Warnings, clientShadowWarnings(g.config, h.Shadow.Clients)...)
+	h.Warnings = append(h.Warnings, expiryWarnings(g.expiries.Load())...)
 	if st.Clients != nil {
 		h.Clients = st.Clients.Len()
 	}
