@@ -89,9 +89,9 @@ func (n *nearest) addProven(s *Snapshot, leaf *x509.Certificate, proving []*auth
 func (s *Snapshot) whyUnbound(held *authority) string {
 	switch {
 	case s.requireBinding:
-		return "its CA issued the certificate, and it has no tlsClientAuth, which the profile demands"
+		return "its CA issued the certificate, and it has neither tlsClientAuth nor spiffe, one of which the profile demands"
 	case held.holders > 1 && !s.allowSharedAnchors:
-		return "its CA issued the certificate, others trust that CA too, and it has no tlsClientAuth"
+		return "its CA issued the certificate, others trust that CA too, and it has neither tlsClientAuth nor spiffe"
 	}
 	return "its CA issued the certificate"
 }

@@ -158,6 +158,8 @@ type reader struct {
 	mode        Mode
 	binding     truststore.Binding
 	bindingSet  bool
+	spiffe      truststore.Binding
+	spiffeSet   bool
 	loose       looseEnds
 	lifetime    uint32
 	defaults    []string
@@ -280,6 +282,8 @@ func (r *reader) read(m member) *Fault {
 		return r.readMethod(m.value)
 	case "tlsClientAuth":
 		return r.readBinding(m.value)
+	case "spiffe":
+		return r.readSPIFFE(m.value)
 	case "defaultScope":
 		return readScopes(m.value, &r.defaults)
 	case "scope":
@@ -417,10 +421,13 @@ func (r *reader) readBinding(value json.RawMessage) *Fault {
 }
 
 func bindingKind(field string) truststore.BindingKind {
-	for _, kind := range []truststore.BindingKind{truststore.SubjectDN, truststore.SANDNS, truststore.SANURI, truststore.SANIP, truststore.SANEmail} {
-		if field == kind.String() {
-			return kind
-		}
+	return kindOf(field, truststore.SubjectDN, truststore.SANDNS, truststore.SANURI, truststore.SANIP, truststore.SANEmail)
+}
+
+// kindOf returns the one of the kinds that the field has, NoBinding if it has none.
+func kindOf(field string, kinds ...truststore.BindingKind) truststore.BindingKind {
+	if i := slices.IndexFunc(kinds, func(kind truststore.BindingKind) bool { return field == kind.String() }); i >= 0 {
+		return kinds[i]
 	}
 	return truststore.NoBinding
 }
@@ -474,8 +481,12 @@ func (r *reader) complete(resourceType bool) *Fault {
 		return &Fault{Field: "resourceType", Problem: "is missing: a document is a ClientApplication"}
 	case r.doc.ID == "":
 		return &Fault{Field: "id", Problem: "is missing: only a document alone in its file takes the file's name"}
-	case r.method == TLSClientAuth && !r.bindingSet:
-		return &Fault{Field: "tlsClientAuth", Problem: "is missing: tls_client_auth binds the client to a subject (RFC 8705 2.1.2)"}
+	case r.bindingSet && r.spiffeSet:
+		return &Fault{Field: "spiffe", Problem: "stands beside tlsClientAuth: a client is bound to one subject"}
+	case r.method == TLSClientAuth && !r.bindingSet && !r.spiffeSet:
+		return &Fault{Field: "tlsClientAuth", Problem: "is missing: tls_client_auth binds the client to a subject (RFC 8705 2.1.2), or to SPIFFE workloads by spiffe"}
+	case r.method == SelfSignedTLSClientAuth && r.spiffeSet:
+		return &Fault{Field: "spiffe", Problem: "has no meaning with self_signed_tls_client_auth, which accepts pinned certificates only"}
 	case r.method == SelfSignedTLSClientAuth && r.bindingSet:
 		return &Fault{Field: "tlsClientAuth", Problem: "has no meaning with self_signed_tls_client_auth, which accepts pinned certificates only"}
 	case r.method == SelfSignedTLSClientAuth && len(r.policies) > 0:
@@ -503,7 +514,7 @@ func beyond(asked, most []string) int {
 func (r *reader) client() *Client {
 	c := &Client{id: strings.Clone(r.doc.ID), status: r.doc.Status, method: r.method}
 	c.otherGrants = len(r.grants) > 0 && !slices.Contains(r.grants, "client_credentials")
-	more := clientExtra{binding: r.binding, defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects, policies: r.policies, profile: r.profile, mode: r.mode, revocation: r.revocation}
+	more := clientExtra{binding: r.bound(), defaultScope: r.defaults, scope: r.scope, audience: r.audience, introspects: r.introspects, policies: r.policies, profile: r.profile, mode: r.mode, revocation: r.revocation}
 	if r.lifetime != uint32(DefaultAccessTokenLifetime.Seconds()) {
 		more.lifetime = r.lifetime
 	}

@@ -165,7 +165,7 @@ func (c *Client) explainUnbound(s *Snapshot, chain *truststore.Chain, usable []*
 		return otherErr
 	}
 	if s.requireBinding {
-		return decision.Denyf(decision.SubjectMismatch, "client "+c.id, "it has no tlsClientAuth, and the profile accepts nobody by chain without")
+		return decision.Denyf(decision.SubjectMismatch, "client "+c.id, "it has neither tlsClientAuth nor spiffe, and the profile accepts nobody by chain without")
 	}
-	return decision.Denyf(decision.AnchorSharedUnbound, "client "+c.id, "other clients trust the CA too: bind this one with tlsClientAuth")
+	return decision.Denyf(decision.AnchorSharedUnbound, "client "+c.id, "other clients trust the CA too: bind this one with tlsClientAuth or spiffe")
 }

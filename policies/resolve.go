@@ -128,7 +128,7 @@ func (s *Snapshot) byAuthority(chain *truststore.Chain, t *decision.Trace) (*Cli
 			found.shared = true
 		}
 	}
-	return found.only(proving)
+	return found.only(proving, chain.Leaf)
 }
 
 // candidates are the clients that a certificate may belong to.
@@ -149,20 +149,29 @@ func (c *candidates) add(clients []*Client) {
 	}
 }
 
-func (c *candidates) only(proving []*authority) (*Client, error) {
+func (c *candidates) only(proving []*authority, leaf *x509.Certificate) (*Client, error) {
 	switch {
 	case len(c.clients) == 1:
 		return c.clients[0], nil
 	case len(c.clients) > 1:
 		return nil, decision.Denyf(decision.ClientAmbiguous, "certificate", "accepted by %s", names(c.clients))
 	case c.unbound:
-		return nil, decision.Denyf(decision.SubjectMismatch, "certificate", "a client trusts its CA, but has no tlsClientAuth, without which the profile accepts nobody by chain")
+		return nil, decision.Denyf(decision.SubjectMismatch, "certificate", "a client trusts its CA, but has neither tlsClientAuth nor spiffe, without which the profile accepts nobody by chain")
 	case c.shared:
-		return nil, decision.Denyf(decision.AnchorSharedUnbound, "certificate", "several clients trust its CA, and those without tlsClientAuth cannot be told apart")
+		return nil, decision.Denyf(decision.AnchorSharedUnbound, "certificate", "several clients trust its CA, and those without tlsClientAuth or spiffe cannot be told apart")
 	case len(proving) == 1 && proving[0].holders == 1:
-		return nil, decision.Denyf(decision.SubjectMismatch, "certificate", "the one client that trusts its CA is bound to another subject")
+		return nil, decision.Denyf(decision.SubjectMismatch, "certificate", "the one client that trusts its CA is bound to another subject%s", noSVID(leaf))
 	}
-	return nil, decision.Denyf(decision.ClientUnknown, "certificate", "clients trust its CA, but none is bound to this subject")
+	return nil, decision.Denyf(decision.ClientUnknown, "certificate", "clients trust its CA, but none is bound to this subject%s", noSVID(leaf))
+}
+
+// noSVID says of a certificate that was meant to be an X509-SVID why it is none, and
+// is no client's by SPIFFE.
+func noSVID(leaf *x509.Certificate) string {
+	if why := truststore.WhyNoSVID(leaf); why != "" {
+		return "; it is no X509-SVID: " + why
+	}
+	return ""
 }
 
 // maxNamed bounds the clients that a denial names.

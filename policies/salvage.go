@@ -22,6 +22,11 @@ type looseEnds struct {
 	method       bool // which method is meant cannot be told
 }
 
+func (l *looseEnds) bind(found []truststore.Binding) {
+	room := maxLooseBindings - len(l.bindings)
+	l.bindings = append(l.bindings, found[:min(len(found), room)]...)
+}
+
 // readSurplus takes of a member that is at fault what speaks against the
 // client, or keeps from others what is the client's: a status, whatever the
 // letters of its name; subjects; certificates, wherever they stand.
@@ -32,9 +37,9 @@ func (r *reader) readSurplus(m member) {
 	case strings.EqualFold(m.name, "tokenEndpointAuthMethod"):
 		r.loose.method = true
 	case strings.EqualFold(m.name, "tlsClientAuth"):
-		found := readableBindings(m.value)
-		room := maxLooseBindings - len(r.loose.bindings)
-		r.loose.bindings = append(r.loose.bindings, found[:min(len(found), room)]...)
+		r.loose.bind(readableBindings(m.value, bindingKind))
+	case strings.EqualFold(m.name, "spiffe"):
+		r.loose.bind(readableBindings(m.value, spiffeKind))
 	default:
 		r.salvage(m.value)
 	}
@@ -59,8 +64,8 @@ func (r *reader) salvage(value json.RawMessage) {
 	}
 }
 
-// readableBindings returns every subject in a tlsClientAuth that can be read.
-func readableBindings(value json.RawMessage) []truststore.Binding {
+// readableBindings returns every subject in a tlsClientAuth or spiffe that can be read.
+func readableBindings(value json.RawMessage, kindOf func(field string) truststore.BindingKind) []truststore.Binding {
 	members, _ := splitObject(value, 0)
 	var out []truststore.Binding
 	for _, m := range members {
@@ -68,7 +73,7 @@ func readableBindings(value json.RawMessage) []truststore.Binding {
 		if readText(m.value, &text) != nil {
 			continue
 		}
-		if binding, err := truststore.ParseBinding(bindingKind(m.name), text); err == nil {
+		if binding, err := truststore.ParseBinding(kindOf(m.name), text); err == nil {
 			out = append(out, binding)
 		}
 	}
@@ -80,12 +85,15 @@ func readableBindings(value json.RawMessage) []truststore.Binding {
 func (r *reader) remnant() *Client {
 	whole := *r
 	whole.doc.TrustStore = slices.Concat(r.doc.TrustStore, r.loose.certificates)
-	if r.loose.method || r.method == SelfSignedTLSClientAuth && r.bindingSet {
+	if r.bindingSet && r.spiffeSet {
+		whole.loose.bind([]truststore.Binding{r.binding}) // beside the other, which is in the record
+	}
+	if r.loose.method || r.method == SelfSignedTLSClientAuth && (r.bindingSet || r.spiffeSet) {
 		whole.method = AnyTLSMethod
 	}
 	out := Remnant(r.doc.ID, r.doc.HasStatus && r.doc.Status != StatusActive, whole.client())
 	if len(out.more.anchors) > 0 {
-		out.more.alsoBound = distinct(out.more.binding, r.loose.bindings)
+		out.more.alsoBound = distinct(out.more.binding, whole.loose.bindings)
 	}
 	return out
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/certbearer/certbearer/policies/decision"
 )
 
-// BindingKind is one of the five client metadata parameters of RFC 8705 2.1.2.
+// BindingKind is one of the five client metadata parameters of RFC 8705 2.1.2, or
+// one of the two ways to name SPIFFE workloads.
 type BindingKind uint8
 
-// The parameters. NoBinding is the zero value.
+// The kinds. NoBinding is the zero value.
 const (
 	NoBinding BindingKind = iota
 	SubjectDN
@@ -22,9 +23,15 @@ const (
 	SANURI
 	SANIP
 	SANEmail
+	SPIFFEID          // one workload
+	SPIFFETrustDomain // every workload of a trust domain
 )
 
-// String returns the field of tlsClientAuth that holds the parameter.
+// IsSPIFFE reports whether the kind asks for an X509-SVID.
+func (k BindingKind) IsSPIFFE() bool { return k == SPIFFEID || k == SPIFFETrustDomain }
+
+// String returns the field of tlsClientAuth that holds the parameter, and for SPIFFE
+// spiffe.id and spiffe.trustDomain.
 func (k BindingKind) String() string {
 	switch k {
 	case SubjectDN:
@@ -37,6 +44,10 @@ func (k BindingKind) String() string {
 		return "sanIp"
 	case SANEmail:
 		return "sanEmail"
+	case SPIFFEID:
+		return "spiffe.id"
+	case SPIFFETrustDomain:
+		return "spiffe.trustDomain"
 	}
 	return "none"
 }
@@ -53,7 +64,7 @@ type Binding struct {
 	key  BindingKey
 }
 
-// ParseBinding reads the value of a tlsClientAuth field.
+// ParseBinding reads the value of a field of tlsClientAuth or of spiffe.
 //
 //   - subjectDn: an RFC 4514 string; compared name by name, values to the
 //     letter, whatever string type the certificate uses.
@@ -62,6 +73,8 @@ type Binding struct {
 //   - sanUri: compared to the letter.
 //   - sanIp: compared as address bytes.
 //   - sanEmail: the domain without regard to ASCII case, the rest to the letter.
+//   - spiffe.id: a SPIFFE ID with a path, compared to the letter; see [SVID].
+//   - spiffe.trustDomain: the name of a trust domain, compared to the letter.
 //
 // The error never quotes the text: it may be a secret in the wrong field.
 func ParseBinding(kind BindingKind, text string) (Binding, error) {
@@ -107,6 +120,12 @@ func bindingValue(kind BindingKind, text string) ([]byte, error) {
 			return nil, errors.New("is no address of the form local@domain")
 		}
 		return canonicalAltName(tagEmail, []byte(text)), nil
+	case SPIFFEID:
+		id, err := workloadID(text)
+		return []byte(id.String()), err
+	case SPIFFETrustDomain:
+		domain, err := trustDomainNamed(text)
+		return []byte(domain.Name()), err
 	}
 	return nil, fmt.Errorf("kind %d is none of RFC 8705", kind)
 }
@@ -152,6 +171,9 @@ func (b Binding) Check(leaf *x509.Certificate) error {
 	if b.IsZero() {
 		return nil
 	}
+	if b.Kind.IsSPIFFE() {
+		return b.checkSVID(leaf)
+	}
 	keys, err := BindingKeys(leaf)
 	if err != nil {
 		return err
@@ -164,8 +186,9 @@ func (b Binding) Check(leaf *x509.Certificate) error {
 	return decision.Denyf(decision.SubjectMismatch, describe(leaf), "it does not have %s %q", b.Kind, b.Text)
 }
 
-// BindingKeys returns every subject that the certificate has: its subject name
-// and each of its alternative names of the four kinds.
+// BindingKeys returns every subject that the certificate has: its subject name,
+// each of its alternative names of the four kinds and, if it is an X509-SVID, its
+// SPIFFE ID and its trust domain.
 func BindingKeys(leaf *x509.Certificate) ([]BindingKey, error) {
 	subject, err := nameOf(leaf.RawSubject)
 	if err != nil {
@@ -180,6 +203,9 @@ func BindingKeys(leaf *x509.Certificate) ([]BindingKey, error) {
 		if kind := kindOfTag(n.tag); kind != NoBinding {
 			keys = append(keys, bindingKey(kind, canonicalAltName(n.tag, n.value)))
 		}
+	}
+	if id, err := svid(leaf, names); err == nil {
+		keys = append(keys, svidKeys(id)...)
 	}
 	return keys, nil
 }

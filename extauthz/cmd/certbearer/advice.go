@@ -95,13 +95,13 @@ func advice(reason decision.Reason) string {
 	case decision.ClientUnknown:
 		return "Put the certificate, or the CA that issued it, into the client's certificateTrustStore, and check that intermediates are presented and a client_id is spelled right."
 	case decision.ClientAmbiguous:
-		return "Take the certificate out of all but one client's trust store, or bind each client of the CA to its own subject with tlsClientAuth."
+		return "Take the certificate out of all but one client's trust store, or bind each client of the CA to its own subject with tlsClientAuth or spiffe."
 	case decision.ClientConflict:
 		return "Have the request name one client, the one that pins the certificate: the route, the client_id and the token must agree."
 	case decision.ClientInactive:
 		return "Set the client's status to active, if it is to have access again, or mend the fault of its document that certbearer clients check names."
 	case decision.AnchorSharedUnbound:
-		return "Bind each client that trusts this CA to its subject with tlsClientAuth, or pin the certificate."
+		return "Bind each client that trusts this CA to its subject with tlsClientAuth or spiffe, or pin the certificate."
 
 	case decision.CertificateNotPinned:
 		return "Add the certificate to the client's certificateTrustStore: it may be a renewed one that nobody has sent yet."
@@ -136,7 +136,7 @@ func advice(reason decision.Reason) string {
 	case decision.RevocationStale:
 		return "Have the CA publish a new CRL, or its OCSP responder answer again: what is known ended at the time in detail."
 	case decision.SubjectMismatch:
-		return "Correct the client's tlsClientAuth, or have the certificate issued with the subject it says."
+		return "Correct the client's tlsClientAuth or spiffe, or have the certificate issued with the subject it says; for spiffe it has to be an X509-SVID: exactly one URI, which is a SPIFFE ID with a path, and neither a CA nor a signer of CRLs."
 
 	case decision.AudienceNotAllowed:
 		return "Add the route's audience to the client's audience list, if the client may have tokens for it."

@@ -27,7 +27,7 @@ func meantAsCA(client *policies.Client, entry truststore.Entry) string {
 	case client.AuthMethod() == policies.TLSClientAuth && len(client.Anchors()) > 0:
 		return "is no CA, and tls_client_auth accepts the certificates of a CA only: it has no effect"
 	case !client.Binding().IsZero() && len(client.Anchors()) > 0 && client.Binding().Check(c) != nil:
-		return "is no CA, and does not have the subject of tlsClientAuth: it is accepted as it is, and issues nothing"
+		return "is no CA, and does not have the subject of " + bindingFieldOf(client) + ": it is accepted as it is, and issues nothing"
 	case bytes.Equal(c.RawIssuer, c.RawSubject) && len(c.ExtKeyUsage) == 0 && namedLikeCA.MatchString(c.Subject.CommonName):
 		return "is self-signed and named like a CA, and is none by its basicConstraints: it is accepted as it is, and issues nothing"
 	}

@@ -101,6 +101,14 @@ func (x *examiner) inShadow() string {
 	return "is shadow: requests of this client pass as they came, refused or not"
 }
 
+// bindingFieldOf returns the field that binds the client.
+func bindingFieldOf(client *policies.Client) string {
+	if client.Binding().Kind.IsSPIFFE() {
+		return "spiffe"
+	}
+	return bindingField
+}
+
 // accepting is about the store as a whole: can it accept anybody?
 func (x *examiner) accepting(document policies.Document) []remark {
 	client, certificates := document.Client, len(document.TrustStore)
@@ -111,7 +119,7 @@ func (x *examiner) accepting(document policies.Document) []remark {
 	case client.AuthMethod() == policies.TLSClientAuth && anchors == 0:
 		return []remark{{code: codeNoAnchor, field: trustStoreField, problem: fmt.Sprintf("holds no CA among its %s, and tls_client_auth accepts the certificates of a CA only", counted(certificates, "certificate"))}}
 	case !client.Binding().IsZero() && anchors == 0:
-		remarks = append(remarks, remark{code: codeBindingIdle, field: bindingField, problem: "has no effect: it binds the certificates of a CA, and the trust store holds none"})
+		remarks = append(remarks, remark{code: codeBindingIdle, field: bindingFieldOf(client), problem: "has no effect: it binds the certificates of a CA, and the trust store holds none"})
 	}
 	if !x.acceptsSomebody(document) {
 		remarks = append(remarks, remark{code: codeAcceptsNobody, field: trustStoreField, problem: fmt.Sprintf("lets nobody in, at any time, by its %s", counted(certificates, "certificate"))})
@@ -185,7 +193,7 @@ func (x *examiner) unbound(client *policies.Client, entry truststore.Entry, anch
 	switch {
 	case !client.Binding().IsZero():
 	case x.bindAll && !x.pins(client, entry):
-		return []remark{{code: codeAnchorUnbound, problem: "is a CA, and this client has no tlsClientAuth: under profile fapi2 none of the CA's certificates is accepted"}}
+		return []remark{{code: codeAnchorUnbound, problem: "is a CA, and this client has neither tlsClientAuth nor spiffe: under profile fapi2 none of the CA's certificates is accepted"}}
 	case !x.bindAll:
 		if others := x.others(client, x.trusting[anchor.ID]); others != "" {
 			return []remark{{code: codeAnchorSharedAlone, problem: x.sharing(others)}}
@@ -197,9 +205,9 @@ func (x *examiner) unbound(client *policies.Client, entry truststore.Entry, anch
 // sharing says what comes of an anchor that others hold.
 func (x *examiner) sharing(others string) string {
 	if x.shareOK {
-		return "is a CA trusted by " + others + " too, and this client has no tlsClientAuth: a certificate that two of them accept is refused"
+		return "is a CA trusted by " + others + " too, and this client has neither tlsClientAuth nor spiffe: a certificate that two of them accept is refused"
 	}
-	return "is a CA trusted by " + others + " too, and this client has no tlsClientAuth: it cannot be found by that CA's certificates"
+	return "is a CA trusted by " + others + " too, and this client has neither tlsClientAuth nor spiffe: it cannot be found by that CA's certificates"
 }
 
 // pins reports whether the entry can be the client's own certificate. A CA's

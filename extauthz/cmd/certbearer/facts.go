@@ -198,6 +198,11 @@ func (p *replayer) boundTo(chain *truststore.Chain) []string {
 // subjectsOf lists the names to which a client could be bound.
 func subjectsOf(leaf *x509.Certificate) string {
 	names := []string{fmt.Sprintf("subjectDn %q", leaf.Subject)}
+	if id, domain, err := truststore.SVID(leaf); err == nil {
+		names = append(names, "spiffe.id "+id, "spiffe.trustDomain "+domain)
+	} else if why := truststore.WhyNoSVID(leaf); why != "" {
+		names = append(names, "no X509-SVID, for "+why)
+	}
 	for _, name := range leaf.DNSNames {
 		names = append(names, "sanDns "+name)
 	}

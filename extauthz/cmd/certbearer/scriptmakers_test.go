@@ -48,6 +48,7 @@ func makeCertificate() {
 	server := flags.Bool("server", false, "for TLS servers only")
 	weak := flags.Bool("rsa1024", false, "with an RSA key of 1024 bits")
 	dns := flags.String("dns", "", "a DNS name")
+	uris := flags.String("uri", "", "URIs, between commas")
 	organization := flags.String("org", "", "the organization of the subject")
 	permits := flags.String("permits", "", "the organization that the CA may issue for: a directoryName constraint")
 	policy := flags.String("policy", "", "a certificate policy")
@@ -72,6 +73,9 @@ func makeCertificate() {
 	}
 	if *dns != "" {
 		template.DNSNames = []string{*dns}
+	}
+	if *uris != "" {
+		template.URIs = strings.Split(*uris, ",")
 	}
 	if *permits != "" {
 		template.ExtraExtensions = append(template.ExtraExtensions, permitsOrganization(*permits))
@@ -145,7 +149,8 @@ func readKey(file string) crypto.Signer {
 func makeClientDocument() {
 	flags := flag.NewFlagSet("clientdoc", flag.ExitOnError)
 	method := flags.String("method", "", "tokenEndpointAuthMethod")
-	binding := flags.String("bind", "", "a field of tlsClientAuth, as sanDns=a.example")
+	binding := flags.String("bind", "", "a field of tlsClientAuth, as sanDns=a.example, or of spiffe, as spiffe.id=spiffe://td/a")
+	profile := flags.String("profile", "", "certificateProfile")
 	state := flags.String("status", "", "status")
 	secret := flags.String("secret", "", "secret")
 	mode := flags.String("mode", "", "mode")
@@ -157,12 +162,15 @@ func makeClientDocument() {
 		store.Write(must(os.ReadFile(file)))
 	}
 	document := map[string]any{"resourceType": "ClientApplication", "id": id, "name": "Name of " + id, "certificateTrustStore": store.String()}
-	for name, value := range map[string]string{"tokenEndpointAuthMethod": *method, "status": *state, "secret": *secret, "mode": *mode} {
+	for name, value := range map[string]string{"tokenEndpointAuthMethod": *method, "status": *state, "secret": *secret, "mode": *mode, "certificateProfile": *profile} {
 		if value != "" {
 			document[name] = value
 		}
 	}
-	if field, value, found := strings.Cut(*binding, "="); found {
+	field, value, found := strings.Cut(*binding, "=")
+	if inner, is := strings.CutPrefix(field, "spiffe."); is {
+		document["spiffe"] = map[string]string{inner: value}
+	} else if found {
 		document["tlsClientAuth"] = map[string]string{field: value}
 	}
 	mustNot(os.WriteFile(out, must(json.MarshalIndent(document, "", "  ")), 0o600))
