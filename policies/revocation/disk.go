@@ -10,39 +10,108 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
+)
+
+// fileSuffix ends the name of a file that is kept, tempSuffix that of one that is
+// being written.
+const (
+	fileSuffix = ".der"
+	tempSuffix = ".tmp"
 )
 
 // disk keeps what was fetched. Its files are believed no more than the location:
-// they are read and proven like an answer. The zero value keeps nothing.
+// they are read and proven like an answer.
 type disk struct {
-	folder string
+	folder string // "" keeps nothing
 	quota  int64
-	mu     *sync.Mutex
+
+	mu   sync.Mutex
+	read bool             // the folder was
+	size map[string]int64 // of every regular file in it
+	used int64
 }
 
-func openDisk(folder string, quota int64) disk {
-	return disk{folder: folder, quota: quota, mu: new(sync.Mutex)}
-}
-
-// read returns nil where there is no file.
-func (d disk) read(name string, limit int64) ([]byte, error) {
+// kept returns the contents of the files whose names begin so, each of at most
+// limit bytes. What cannot be read is as if it were not there.
+func (d *disk) kept(prefix string, limit int64) ([][]byte, error) {
 	if d.folder == "" {
 		return nil, nil
 	}
-	path := filepath.Join(d.folder, name)
-	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, err
+	d.mu.Lock()
+	if !d.read {
+		if _, err := d.look(); err != nil {
+			d.mu.Unlock()
+			return nil, err
+		}
 	}
-	file, err := os.Open(path)
+	var names []string
+	for name := range d.size {
+		if strings.HasPrefix(name, prefix) && strings.HasSuffix(name, fileSuffix) {
+			names = append(names, name)
+		}
+	}
+	d.mu.Unlock()
+	slices.Sort(names)
+	var all [][]byte
+	var problems error
+	for _, name := range names[:min(len(names), maxKinds)] {
+		content, err := readRegular(filepath.Join(d.folder, name), limit)
+		if err != nil {
+			problems = errors.Join(problems, err)
+			continue
+		}
+		all = append(all, content)
+	}
+	return all, problems
+}
+
+// readRegular follows no link and waits for no pipe, whatever comes into the place
+// of a file.
+func readRegular(path string, limit int64) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, limit+1))
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || info.Size() > limit:
+		return nil, fmt.Errorf("%s is no regular file of at most %d bytes", path, limit)
+	}
+	return io.ReadAll(io.LimitReader(file, limit))
+}
+
+// look reads the folder anew. It is called with the lock held, as what follows.
+func (d *disk) look() ([]fs.FileInfo, error) {
+	entries, err := os.ReadDir(d.folder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	d.read, d.used, d.size = true, 0, make(map[string]int64, len(entries))
+	var files []fs.FileInfo
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+			files = append(files, info)
+			d.note(info.Name(), info.Size())
+		}
+	}
+	return files, nil
+}
+
+// note says what size a file has now, 0 for none.
+func (d *disk) note(name string, size int64) {
+	d.used += size - d.size[name]
+	d.size[name] = size
+	if size == 0 {
+		delete(d.size, name)
+	}
 }
 
 // write replaces a file whole or not at all. Files that nobody wants make room.
-func (d disk) write(name string, content []byte, wanted map[string]bool) error {
+func (d *disk) write(name string, content []byte, wanted func(name string) bool) error {
 	if d.folder == "" {
 		return nil
 	}
@@ -56,7 +125,7 @@ func (d disk) write(name string, content []byte, wanted map[string]bool) error {
 	if err := d.makeRoom(name, int64(len(content)), wanted); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(d.folder, name+".*.tmp")
+	file, err := os.CreateTemp(d.folder, name+".*"+tempSuffix)
 	if err != nil {
 		return err
 	}
@@ -68,38 +137,44 @@ func (d disk) write(name string, content []byte, wanted map[string]bool) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(file.Name()))
 	}
+	d.note(name, int64(len(content)))
 	return nil
 }
 
-func (d disk) makeRoom(name string, size int64, wanted map[string]bool) error {
-	entries, err := os.ReadDir(d.folder)
+func (d *disk) makeRoom(name string, size int64, wanted func(name string) bool) error {
+	needed := func() int64 { return d.used - d.size[name] + size }
+	if d.read && needed() <= d.quota {
+		return nil
+	}
+	files, err := d.look()
 	if err != nil {
 		return err
 	}
-	var unwanted []fs.FileInfo
-	used := size
-	for _, entry := range entries {
-		info, err := entry.Info()
-		if err != nil || !info.Mode().IsRegular() || entry.Name() == name {
-			continue
+	slices.SortFunc(files, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	for _, info := range files {
+		if needed() <= d.quota {
+			return nil
 		}
-		used += info.Size()
-		ours := strings.HasSuffix(entry.Name(), ".der") || strings.HasSuffix(entry.Name(), ".tmp")
-		if ours && !wanted[entry.Name()] {
-			unwanted = append(unwanted, info)
+		// What is being written is written by us alone, and one after the other.
+		left := strings.HasSuffix(info.Name(), tempSuffix) || strings.HasSuffix(info.Name(), fileSuffix) && !wanted(info.Name())
+		if info.Name() != name && left && os.Remove(filepath.Join(d.folder, info.Name())) == nil {
+			d.note(info.Name(), 0)
 		}
 	}
-	slices.SortFunc(unwanted, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
-	for _, info := range unwanted {
-		if used <= d.quota {
-			break
-		}
-		if os.Remove(filepath.Join(d.folder, info.Name())) == nil {
-			used -= info.Size()
-		}
-	}
-	if used > d.quota {
+	if needed() > d.quota {
 		return fmt.Errorf("the quota of %d bytes is used up", d.quota)
 	}
 	return nil
+}
+
+// forget takes a file away.
+func (d *disk) forget(name string) {
+	if d.folder == "" {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if os.Remove(filepath.Join(d.folder, name)) == nil && d.read {
+		d.note(name, 0)
+	}
 }

@@ -5,3 +5,14 @@ var CheckAddress = checkAddress
 
 // CheckRedirect is what is asked on every redirect.
 var CheckRedirect = checkRedirect
+
+// Control is asked on every dial, before CheckAddress.
+var Control = control
+
+// Wants reports whether a location is kept fresh for the owner.
+func (f *Fetcher) Wants(owner string, l Location) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, wanted := f.owners[owner][l.key()]
+	return wanted
+}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -22,8 +24,9 @@ const (
 	maxSources = 10_000
 	// DefaultQuota bounds the bytes of what is known, in memory and on disk.
 	DefaultQuota = 1 << 30
-	// fetchesAtOnce bounds the fetches in progress.
-	fetchesAtOnce = 8
+	// quotaShare is the part of the quota that one owner may fill with more than one
+	// location.
+	quotaShare = 4
 	// DefaultRefresh is after what time at most a location is asked again.
 	DefaultRefresh = time.Hour
 )
@@ -52,20 +55,27 @@ type Options struct {
 // ever more slowly while it fails. No judgement waits for it.
 type Fetcher struct {
 	options Options
-	slots   chan struct{}
+	slots   *slots
 	flights singleflight.Group
-	disk    disk
+	disk    *disk
 
 	mu      sync.Mutex
 	running context.Context // nil before Run
 	ended   bool
 	workers sync.WaitGroup
-	owners  map[string]map[string]Location // by owner and key
+	owners  map[string]map[string]wish // by owner and key
 	sources map[string]*source
 	files   []*CRL
 
+	stirred    atomic.Bool // something changed since the last View
 	publishing sync.Mutex
 	view       *View
+}
+
+// wish is a location that an owner wants.
+type wish struct {
+	Location
+	asked time.Time // last, by Ask; zero for what Want named
 }
 
 // NewFetcher makes a Fetcher. Its directory is made with the first file in it.
@@ -86,8 +96,8 @@ func NewFetcher(o Options) (*Fetcher, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Fetcher{
-		options: o, slots: make(chan struct{}, fetchesAtOnce), disk: openDisk(o.Directory, o.Quota),
-		owners: make(map[string]map[string]Location), sources: make(map[string]*source),
+		options: o, slots: newSlots(), disk: &disk{folder: o.Directory, quota: o.Quota},
+		owners: make(map[string]map[string]wish), sources: make(map[string]*source),
 	}, nil
 }
 
@@ -115,12 +125,12 @@ func (f *Fetcher) Run(ctx context.Context) error {
 // Want says which locations an owner, such as a client, has now; those that it had
 // before and has no more are forgotten, unless another owner has them.
 func (f *Fetcher) Want(owner string, locations []Location) error {
-	wanted := make(map[string]Location, len(locations))
+	wanted := make(map[string]wish, len(locations))
 	for _, l := range locations {
 		if err := l.check(); err != nil {
 			return fmt.Errorf("location %s: %w", bounded(l.Name()), err)
 		}
-		wanted[l.key()] = l
+		wanted[l.key()] = wish{Location: l}
 	}
 	if err := checkCount(wanted); err != nil {
 		return err
@@ -141,8 +151,8 @@ func (f *Fetcher) Want(owner string, locations []Location) error {
 	if len(wanted) == 0 {
 		delete(f.owners, owner)
 	}
-	for key, l := range wanted {
-		f.join(owner, key, l)
+	for key, w := range wanted {
+		f.join(owner, key, w.Location)
 	}
 	gone := false
 	for key := range before {
@@ -158,34 +168,73 @@ func (f *Fetcher) Want(owner string, locations []Location) error {
 }
 
 // Ask adds a location to those of the owner: a certificate has come, and an OCSP
-// responder is to be asked about it.
+// responder is to be asked about it. Where the owner has as many as it may, the
+// certificate that was asked about the longest time ago makes room: short-lived
+// certificates come and go.
 func (f *Fetcher) Ask(owner string, l Location) error {
 	if err := l.check(); err != nil {
 		return fmt.Errorf("location %s: %w", bounded(l.Name()), err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key := l.key()
-	wanted := make(map[string]Location, len(f.owners[owner])+1)
-	for k, other := range f.owners[owner] {
-		wanted[k] = other
-	}
-	if _, known := wanted[key]; known {
+	key, now, wanted := l.key(), time.Now(), f.owners[owner]
+	if before, known := wanted[key]; known {
+		if !before.asked.IsZero() {
+			before.asked = now
+			wanted[key] = before
+		}
 		return nil
 	}
-	wanted[key] = l
-	if err := checkCount(wanted); err != nil {
-		return err
+	more := maps.Clone(wanted)
+	if more == nil {
+		more = make(map[string]wish)
 	}
-	if f.sources[key] == nil && len(f.sources) >= maxSources {
+	more[key] = wish{l, now}
+	err := checkCount(more)
+	full := func() bool { return f.sources[key] == nil && len(f.sources) >= maxSources }
+	if err != nil || full() {
+		leaving := f.oldest(wanted, now)
+		delete(more, leaving)
+		if err = checkCount(more); err == nil && leaving != "" {
+			f.leave(owner, leaving) // what it knew leaves with the next View
+			delete(wanted, leaving)
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case full():
 		return fmt.Errorf("all clients together have more than %d locations and certificates to ask about", maxSources)
 	}
-	f.owners[owner] = wanted
+	f.owners[owner] = more
 	f.join(owner, key, l)
 	return nil
 }
 
-func checkCount(wanted map[string]Location) error {
+// oldest returns the question that an owner can do without the easiest: about a
+// certificate that has expired, else the one that came up last the longest time
+// ago, and one about what is revoked only if there are no others. "" is none.
+func (f *Fetcher) oldest(wanted map[string]wish, at time.Time) string {
+	found, rank := "", 0
+	for key, w := range wanted {
+		if w.asked.IsZero() || w.Certificate == nil {
+			continue
+		}
+		r := 1
+		if answer := f.sources[key].known.last().answer; answer == nil || !answer.Revoked {
+			r = 2
+		}
+		if at.After(w.Certificate.NotAfter) {
+			r = 3
+		}
+		if r > rank || r == rank && w.asked.Before(wanted[found].asked) {
+			found, rank = key, r
+		}
+	}
+	return found
+}
+
+func checkCount(wanted map[string]wish) error {
 	urls := make(map[string]bool)
 	for _, l := range wanted {
 		urls[l.URL] = true
@@ -202,29 +251,28 @@ func checkCount(wanted map[string]Location) error {
 // join and leave are called with the lock held.
 func (f *Fetcher) join(owner, key string, l Location) {
 	s := f.sources[key]
-	if s == nil {
-		s = &source{key: key, owners: make(map[string]Location), first: make(chan struct{}), stop: func() {}}
-		f.sources[key] = s
+	if s != nil {
 		s.owners[owner] = l
-		if f.running != nil {
-			f.start(s)
-		}
 		return
 	}
+	s = newSource(key, l)
+	f.sources[key] = s
 	s.owners[owner] = l
+	if f.running != nil {
+		f.start(s)
+	}
 }
 
 // leave reports whether something that was known is no more.
 func (f *Fetcher) leave(owner, key string) bool {
 	s := f.sources[key]
-	s.last = s.owners[owner]
 	delete(s.owners, owner)
 	if len(s.owners) > 0 {
 		return false
 	}
 	s.stop()
 	delete(f.sources, key)
-	return !s.known.isZero()
+	return len(s.known) > 0
 }
 
 func (f *Fetcher) start(s *source) {
@@ -274,19 +322,26 @@ func (f *Fetcher) Await(ctx context.Context, owner string, locations ...Location
 	return nil
 }
 
-// publish makes a View of all that is known.
+// publish makes a View of all that is known, and returns when there is one with
+// what changed before the call. Where many things change at once, few Views are
+// made of them.
 func (f *Fetcher) publish() {
+	f.stirred.Store(true)
 	f.publishing.Lock()
 	defer f.publishing.Unlock()
+	if !f.stirred.Swap(false) {
+		return
+	}
 	f.mu.Lock()
 	lists := slices.Clone(f.files)
 	var answers []*Answer
 	for _, key := range sortedKeys(f.sources) {
-		switch k := f.sources[key].known; {
-		case k.crl != nil:
-			lists = append(lists, k.crl)
-		case k.answer != nil:
-			answers = append(answers, k.answer)
+		for _, k := range f.sources[key].known {
+			if k.crl != nil {
+				lists = append(lists, k.crl)
+			} else {
+				answers = append(answers, k.answer)
+			}
 		}
 	}
 	f.mu.Unlock()
@@ -316,9 +371,9 @@ func (f *Fetcher) States() []State {
 	var all []State
 	for _, key := range sortedKeys(f.sources) {
 		s := f.sources[key]
-		state := State{Name: s.location().Name(), OCSP: s.location().Certificate != nil, Asked: s.asked, Failures: s.failures, Problem: s.problem}
-		if !s.known.isZero() {
-			state.ThisUpdate, state.NextUpdate = s.known.times()
+		state := State{Name: s.of.Name(), OCSP: s.of.Certificate != nil, Asked: s.asked, Failures: s.failures, Problem: s.problem}
+		if len(s.known) > 0 {
+			state.ThisUpdate, state.NextUpdate = s.known.last().times()
 		}
 		all = append(all, state)
 	}

@@ -363,7 +363,7 @@ func TestOneLocationIsFetchedOnceForAllAndFewAreAtOnce(t *testing.T) {
 			t.Errorf("%d fetches", len(s.times()))
 		}
 		for i := range 20 {
-			want(t, f, fmt.Sprint("client ", i), crlAt(fmt.Sprintf("http://ca.example/%d", i), ca))
+			want(t, f, fmt.Sprint("client ", i), crlAt(fmt.Sprintf("http://ca%d.example/", i), ca))
 		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()

@@ -65,9 +65,10 @@ func (v *View) Judge(path []*x509.Certificate, policy Policy, at time.Time) (Ver
 	checks := maxFailedChecks
 	for i, c := range path[:len(path)-1] {
 		name := v.nameOf(path[i+1].RawSubject)
-		s := v.shelf(name)
-		verdict.Stamp.parts = append(verdict.Stamp.parts, stampPart{name, s})
-		until, err := s.judge(question{c, path[i+1], sameEntity(path[i+1:]), at, &checks})
+		s, about := v.shelf(name), subjectOf(c, path[i+1])
+		part := stampPart{name, s.of(), about, s.about(about)}
+		verdict.Stamp.parts = append(verdict.Stamp.parts, part)
+		until, err := part.judge(question{c, path[i+1], sameEntity(path[i+1:]), at, &checks})
 		switch {
 		case err != nil && refuses(err):
 			return Verdict{}, err
@@ -111,6 +112,7 @@ type question struct {
 // finding gathers what the lists and answers of a CA say of one certificate.
 type finding struct {
 	question
+	lists   []*CRL
 	serial  []byte
 	points  []point // of the certificate, once they were read
 	read    bool
@@ -134,21 +136,16 @@ var (
 )
 
 // judge returns until when the certificate is known not to be revoked.
-func (s *shelf) judge(q question) (time.Time, error) {
-	f := finding{question: q}
-	if s != nil {
-		f.serial = serialContent(q.c.SerialNumber)
-		for _, list := range s.lists {
-			if err := f.ask(list); err != nil {
-				return time.Time{}, err
-			}
+func (p stampPart) judge(q question) (time.Time, error) {
+	f := finding{question: q, lists: p.lists.each(), serial: serialContent(q.c.SerialNumber)}
+	for _, list := range f.lists {
+		if err := f.ask(list); err != nil {
+			return time.Time{}, err
 		}
-		if len(s.answers) > 0 {
-			for _, answer := range s.answers[subjectOf(q.c, q.issuer)] {
-				if err := f.hear(answer, s); err != nil {
-					return time.Time{}, err
-				}
-			}
+	}
+	for _, answer := range p.heard.each() {
+		if err := f.hear(answer); err != nil {
+			return time.Time{}, err
 		}
 	}
 	return f.conclude()
@@ -236,12 +233,12 @@ func (f *finding) vouch(list *CRL, signer *x509.Certificate) error {
 	return nil
 }
 
-func (f *finding) hear(answer *Answer, s *shelf) error {
+func (f *finding) hear(answer *Answer) error {
 	if answer.Revoked {
 		return revokedBy(f.c, answer.Since, answer.Reason, "the OCSP responder of "+bounded(f.issuer.Subject.String()))
 	}
 	switch {
-	case f.revokes(s, answer.responder):
+	case f.revokes(answer.responder):
 		return f.refuse(nil, errResponderRevoked)
 	case answer.ThisUpdate.After(f.at.Add(maxSkew)):
 		return f.refuse(nil, errAnswerFuture)
@@ -254,11 +251,11 @@ func (f *finding) hear(answer *Answer, s *shelf) error {
 }
 
 // revokes reports whether a list of the issuer has the serial number.
-func (f *finding) revokes(s *shelf, serial []byte) bool {
+func (f *finding) revokes(serial []byte) bool {
 	if serial == nil {
 		return false
 	}
-	for _, list := range s.lists {
+	for _, list := range f.lists {
 		if list.scope.onlyAttributes {
 			continue
 		}

@@ -1,7 +1,6 @@
 package revocation
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -10,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 // Location is where to learn of revocations: a CRL, or, with a Certificate, what
@@ -51,20 +52,25 @@ func (l Location) key() string {
 		slices.Sort(issuers)
 		return "crl " + l.URL + " " + strings.Join(slices.Compact(issuers), " ")
 	}
-	about := subjectOf(l.Certificate, l.Issuers[0])
-	return fmt.Sprintf("ocsp %s %x %x", l.URL, about.key, about.serial)
+	return fmt.Sprintf("ocsp %s %x %x", l.URL, caID(l.Issuers[0]), serialContent(l.Certificate.SerialNumber))
 }
 
 // caID is the same for two certificates of one name and key.
 func caID(c *x509.Certificate) [sha256.Size]byte {
-	key := keyID(c)
-	return sha256.Sum256(append(key[:], c.RawSubject...))
+	key, name := keyID(c), truststore.NameKey(c.RawSubject)
+	return sha256.Sum256(append(key[:], name[:]...))
 }
 
-// fileOf names the file that keeps what a location had.
+// fileOf begins the names of the files that keep what a location had.
 func fileOf(key string) string {
 	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:20]) + ".der"
+	return hex.EncodeToString(sum[:20])
+}
+
+// file names that of one kind.
+func (k known) file(prefix string) string {
+	kind := k.kind()
+	return prefix + "." + hex.EncodeToString(kind[:4]) + fileSuffix
 }
 
 // query is what to send.
@@ -74,30 +80,6 @@ func (l Location) query() (Query, error) {
 	}
 	body, err := OCSPRequest(l.Certificate, l.Issuers[0])
 	return Query{URL: l.URL, Body: body, Max: MaxAnswerBytes}, err
-}
-
-// known is what a location had, proven to be of its issuer.
-type known struct {
-	crl    *CRL
-	answer *Answer
-	der    []byte // dropped once kept on disk
-	size   int64
-}
-
-func (k known) isZero() bool { return k.crl == nil && k.answer == nil }
-
-func (k known) times() (this, next time.Time) {
-	if k.crl != nil {
-		return k.crl.ThisUpdate, k.crl.NextUpdate
-	}
-	return k.answer.ThisUpdate, k.answer.NextUpdate
-}
-
-func (k known) id() [sha256.Size]byte {
-	if k.crl != nil {
-		return k.crl.ID
-	}
-	return k.answer.ID
 }
 
 // read proves what a location answered. Whether it is current is not asked: what
@@ -114,14 +96,8 @@ func (l Location) read(der []byte, at time.Time) (known, error) {
 	if len(lists) != 1 {
 		return known{}, in(Malformed, fmt.Errorf("%d CRLs where one is expected", len(lists)))
 	}
-	var signed error
-	for _, issuer := range l.Issuers {
-		if signed = lists[0].SignedBy(issuer); signed == nil {
-			break
-		}
-	}
-	if signed != nil {
-		return known{}, in(Unsigned, signed)
+	if err := l.signed(lists[0]); err != nil {
+		return known{}, in(Unsigned, err)
 	}
 	if lists[0].ThisUpdate.After(at.Add(maxSkew)) {
 		return known{}, in(Stale, fmt.Errorf("the %s is of the future: %s", lists[0], lists[0].ThisUpdate.UTC().Format(time.RFC3339)))
@@ -129,38 +105,18 @@ func (l Location) read(der []byte, at time.Time) (known, error) {
 	return known{crl: lists[0], der: der, size: int64(len(der))}, nil
 }
 
-// follows reports whether next may take the place of what is known: it is not
-// older, and, as long as that is current, for the same certificates. Otherwise
-// whoever stands between could put back a list of before a revocation, or one of
-// other certificates, which says nothing of these.
-func (k known) follows(next known, at time.Time) error {
-	if k.isZero() || k.id() == next.id() {
-		return nil
+// signed asks for one of the issuers. The fault of one that has the list's name says
+// more than that another has not.
+func (l Location) signed(c *CRL) error {
+	problem := fmt.Errorf("nobody wants the %s any more", c)
+	for i, issuer := range l.Issuers {
+		err := c.SignedBy(issuer)
+		if err == nil {
+			return nil
+		}
+		if i == 0 || sameName(c.rawIssuer, issuer.RawSubject) {
+			problem = err
+		}
 	}
-	this, end := k.times()
-	newThis, _ := next.times()
-	if newThis.Before(this) {
-		return fmt.Errorf("it is of %s, older than the one of %s that is known", newThis.UTC().Format(time.RFC3339), this.UTC().Format(time.RFC3339))
-	}
-	if k.crl == nil {
-		return nil
-	}
-	if newThis.Equal(this) && next.crl.Number.Cmp(k.crl.Number) < 0 {
-		return fmt.Errorf("it is number %s, lower than the %s that is known", next.crl.Number, k.crl.Number)
-	}
-	if at.Before(end) && (!k.crl.sameScope(next.crl) || !k.crl.sameSigner(next.crl)) {
-		return errors.New("it is for other certificates than the one that is known, which still counts")
-	}
-	return nil
-}
-
-// sameSigner is asked of lists whose signers are known.
-func (c *CRL) sameSigner(other *CRL) bool {
-	return bytes.Equal(c.rawIssuer, other.rawIssuer) && c.signature.key() == other.signature.key()
-}
-
-func (c *CRL) sameScope(other *CRL) bool {
-	a, b := c.scope, other.scope
-	return c.Delta == other.Delta && a.onlyUsers == b.onlyUsers && a.onlyCAs == b.onlyCAs && a.onlyAttributes == b.onlyAttributes &&
-		a.indirect == b.indirect && a.reasons == b.reasons && slices.EqualFunc(a.points, b.points, slices.Equal)
+	return problem
 }

@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// maxLocationsOfPath bounds the locations of one path. A client has fewer.
+const maxLocationsOfPath = 4 * MaxLocations
+
 // uriTag is that of a GeneralName that is a URI.
 const uriTag = 0x86
 
@@ -25,7 +28,7 @@ func LocationsOf(path []*x509.Certificate, stored func(*x509.Certificate) bool, 
 		c, issuer := path[i], path[i+1:i+2]
 		trusted := stored(c)
 		for _, location := range locationsIn(c) {
-			if CheckURL(location.URL) == nil && (trusted || isAmong(hosts, location.URL)) {
+			if len(all) < maxLocationsOfPath && CheckURL(location.URL) == nil && (trusted || isAmong(hosts, location.URL)) {
 				location.Issuers = issuer
 				all = append(all, location)
 			}

@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,36 +16,58 @@ const (
 	firstBackoff = time.Second
 	// maxBackoff is where it stops.
 	maxBackoff = 5 * time.Minute
+	// minRefresh is the shortest wait after a success, whatever the list or answer
+	// says of its end, unless less is configured.
+	minRefresh = 30 * time.Second
+	// afterRestart is the wait for what was kept on disk and still counts: soon, for
+	// the process may have been down for long, but nobody waits.
+	afterRestart = 10 * time.Second
 )
 
 // source is one location that is kept fresh, for whichever owners want it. All
-// but first is guarded by the Fetcher's lock.
+// but what does not change is guarded by the Fetcher's lock.
 type source struct {
 	key      string
-	owners   map[string]Location
-	last     Location // of the owner that left as the last
-	stop     context.CancelFunc
+	file     string // begins the names of its files
+	of       Location
 	first    chan struct{} // closed after the first attempt
-	known    known
+	owners   map[string]Location
+	stop     context.CancelFunc
+	known    knowledge
 	asked    time.Time
 	failures int
 	problem  string
 }
 
-// location is that of any owner: they are the same but for the certificates that
-// stand for a CA.
+func newSource(key string, l Location) *source {
+	return &source{key: key, file: fileOf(key), of: l, owners: make(map[string]Location), first: make(chan struct{}), stop: func() {}}
+}
+
+// location is that of all owners: they are the same but for the certificates that
+// stand for a CA, of which some may lack what others have.
 func (s *source) location() Location {
-	for _, l := range s.owners {
+	l := s.of
+	if l.Certificate != nil {
 		return l
 	}
-	return s.last
+	l.Issuers = nil
+	seen := make(map[[sha256.Size]byte]bool)
+	for _, owner := range sortedKeys(s.owners) {
+		for _, issuer := range s.owners[owner].Issuers {
+			if id := sha256.Sum256(issuer.Raw); !seen[id] {
+				seen[id] = true
+				l.Issuers = append(l.Issuers, issuer)
+			}
+		}
+	}
+	return l
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // follow keeps one source fresh until the context ends.
 func (f *Fetcher) follow(ctx context.Context, s *source) {
-	wait := f.restore(s)
+	wait := f.restore(ctx, s)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	if wait > 0 {
@@ -72,7 +95,7 @@ func (f *Fetcher) attempt(ctx context.Context, s *source) time.Duration {
 	f.mu.Lock()
 	l := s.location()
 	f.mu.Unlock()
-	err := f.fetch(s, l)
+	err := f.fetch(ctx, s, l)
 	if ctx.Err() != nil {
 		return 0
 	}
@@ -85,18 +108,22 @@ func (f *Fetcher) attempt(ctx context.Context, s *source) time.Duration {
 		return backoff(s.failures)
 	}
 	s.failures, s.problem, s.asked = 0, "", time.Now()
-	_, next := s.known.times()
+	_, next := s.known.last().times()
 	return refreshIn(next.Sub(s.asked), f.options.Refresh)
 }
 
 // fetch asks the location, one of few at once, and takes what it answers.
-func (f *Fetcher) fetch(s *source, l Location) error {
+func (f *Fetcher) fetch(ctx context.Context, s *source, l Location) error {
+	release := f.slots.take(ctx, l)
+	if release == nil {
+		return ctx.Err()
+	}
+	defer release()
 	der, err := f.ask(l)
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	next, err := l.read(der, now)
+	next, now, err := f.prove(ctx, l, der)
 	if err != nil {
 		return err
 	}
@@ -107,6 +134,18 @@ func (f *Fetcher) fetch(s *source, l Location) error {
 		return in(Stale, fmt.Errorf("what the location has ended at %s", end.UTC().Format(time.RFC3339)))
 	}
 	return nil
+}
+
+// prove reads what a location had, few at once.
+func (f *Fetcher) prove(ctx context.Context, l Location, der []byte) (known, time.Time, error) {
+	release := f.slots.read(ctx)
+	if release == nil {
+		return known{}, time.Time{}, ctx.Err()
+	}
+	defer release()
+	now := time.Now()
+	next, err := l.read(der, now)
+	return next, now, err
 }
 
 // ask puts one question. Two sources with the same one, for clients with
@@ -120,99 +159,164 @@ func (f *Fetcher) ask(l Location) ([]byte, error) {
 	answer, err, _ := f.flights.Do(q.URL+" "+string(q.Body), func() (any, error) {
 		running, cancel := context.WithTimeout(f.running, fetchTimeout)
 		defer cancel()
-		select {
-		case f.slots <- struct{}{}:
-		case <-running.Done():
-			return nil, in(TimedOut, errors.New("too many other locations are slow"))
-		}
-		defer func() { <-f.slots }()
 		return f.options.Backend.Fetch(running, q)
 	})
 	der, _ := answer.([]byte)
 	return der, err
 }
 
-// take puts what was proven in the place of what was known, and publishes.
+// take puts what was proven beside or in the place of what was known, and
+// publishes. It keeps it on disk only then: a revocation waits for no disk.
 func (f *Fetcher) take(s *source, next known, now time.Time) error {
+	der := next.der
+	next.der = nil
 	f.mu.Lock()
-	before := s.known
-	if err := before.follows(next, now); err != nil {
-		f.mu.Unlock()
-		return in(Stale, err)
-	}
-	if !before.isZero() && before.id() == next.id() {
-		f.mu.Unlock()
-		return nil
-	}
-	if f.held()-before.size+next.size > f.options.Quota {
-		f.mu.Unlock()
-		return in(OverQuota, errors.New("the quota of what may be known is used up"))
-	}
 	if f.sources[s.key] != s { // nobody wants it any more
 		f.mu.Unlock()
 		return nil
 	}
-	der := next.der
-	next.der = nil
-	s.known = next
-	wanted := make(map[string]bool, len(f.sources))
-	for key := range f.sources {
-		wanted[fileOf(key)] = true
+	before := s.known.last()
+	after, gone, err := s.known.with(next)
+	if err != nil {
+		f.mu.Unlock()
+		return in(Stale, err)
 	}
+	if err := f.hasRoom(s, after.size()); err != nil {
+		f.mu.Unlock()
+		return in(OverQuota, err)
+	}
+	s.known = after
 	f.mu.Unlock()
-	if err := f.disk.write(fileOf(s.key), der, wanted); err != nil {
-		f.options.Log.Warn("revocations could not be kept on disk", "problem", err.Error())
+	if before.isZero() || before.id() != next.id() {
+		f.publish()
+		f.keep(s, next, der, gone)
 	}
-	f.publish()
-	return nil
+	return in(Stale, after.odd(now))
 }
 
-// held is how many bytes are known. It is called with the lock held.
-func (f *Fetcher) held() int64 {
-	var sum int64
-	for _, s := range f.sources {
-		sum += s.known.size
+// keep writes to disk what was taken.
+func (f *Fetcher) keep(s *source, next known, der []byte, gone knowledge) {
+	name := next.file(s.file)
+	if err := f.disk.write(name, der, f.wantsFile); err != nil {
+		f.options.Log.Warn("revocations could not be kept on disk", "problem", err.Error())
+		return
 	}
-	return sum
+	for _, one := range gone {
+		if old := one.file(s.file); old != name {
+			f.disk.forget(old)
+		}
+	}
+}
+
+func (f *Fetcher) wantsFile(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.sources {
+		if len(name) > len(s.file) && name[:len(s.file)] == s.file {
+			return true
+		}
+	}
+	return false
+}
+
+// hasRoom asks whether the source may have so many bytes. It is called with the
+// lock held. Beside the quota of all, an owner has a share of it for all but one
+// of its locations: who signs lists must not be able to fill the place of others'.
+func (f *Fetcher) hasRoom(s *source, size int64) error {
+	var held int64
+	for _, other := range f.sources {
+		if other != s {
+			held += other.known.size()
+		}
+	}
+	if held+size > f.options.Quota {
+		return errors.New("the quota of what may be known is used up")
+	}
+	for owner := range s.owners {
+		var others int64
+		for key := range f.owners[owner] {
+			if other := f.sources[key]; other != s {
+				others += other.known.size()
+			}
+		}
+		if others == 0 || others+size <= f.options.Quota/quotaShare {
+			return nil
+		}
+	}
+	return fmt.Errorf("all of its clients have more than 1/%d of the quota", quotaShare)
 }
 
 // restore reads what was kept on disk, held to all that an answer of the location
 // is, and returns when to ask the location. What has ended is read too: it may
 // have what is revoked.
-func (f *Fetcher) restore(s *source) time.Duration {
+func (f *Fetcher) restore(ctx context.Context, s *source) time.Duration {
 	f.mu.Lock()
 	l := s.location()
 	f.mu.Unlock()
+	if !f.restoreAll(ctx, s, l) {
+		return 0
+	}
+	f.publish()
+	f.mu.Lock()
+	_, end := s.known.last().times()
+	f.mu.Unlock()
+	if time.Now().Before(end) {
+		return min(afterRestart+rand.N(afterRestart/2), f.options.Refresh)
+	}
+	return 0
+}
+
+// restoreAll reports whether there was something that is known now.
+func (f *Fetcher) restoreAll(ctx context.Context, s *source, l Location) bool {
+	release := f.slots.read(ctx)
+	if release == nil {
+		return false
+	}
+	defer release()
 	limit := int64(MaxCRLBytes)
 	if l.Certificate != nil {
 		limit = MaxAnswerBytes
 	}
-	der, err := f.disk.read(fileOf(s.key), limit)
-	if err != nil || der == nil {
-		return 0
+	kept, err := f.disk.kept(s.file, limit)
+	unused := func(err error) {
+		if err != nil {
+			f.options.Log.Warn("revocations that were kept on disk are not used", "location", l.Name(), "problem", err.Error())
+		}
 	}
-	now := time.Now()
-	kept, err := l.read(der, now)
-	if err != nil {
-		f.options.Log.Warn("revocations that were kept on disk are not used", "location", l.Name(), "problem", err.Error())
-		return 0
+	unused(err)
+	for _, der := range kept {
+		one, err := l.read(der, time.Now())
+		if err == nil {
+			one.der = nil
+			err = f.restoreOne(s, one)
+		}
+		unused(err)
 	}
-	kept.der = nil
 	f.mu.Lock()
-	fits := f.held()+kept.size <= f.options.Quota && f.sources[s.key] == s
-	if fits {
-		s.known = kept
+	defer f.mu.Unlock()
+	// What lasts longest last: it is what was answered last, as far as can be told.
+	slices.SortStableFunc(s.known, func(a, b known) int {
+		_, one := a.times()
+		_, other := b.times()
+		return one.Compare(other)
+	})
+	return len(s.known) > 0
+}
+
+func (f *Fetcher) restoreOne(s *source, one known) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sources[s.key] != s {
+		return nil
 	}
-	f.mu.Unlock()
-	if !fits {
-		return 0
+	after, _, err := s.known.with(one)
+	if err == nil {
+		err = f.hasRoom(s, after.size())
 	}
-	f.publish()
-	if _, end := kept.times(); now.Before(end) {
-		// Soon, for the process may have been down for long, but nobody waits.
-		return refreshIn(min(end.Sub(now), 20*time.Second), f.options.Refresh)
+	if err == nil {
+		s.known = after
 	}
-	return 0
+	return err
 }
 
 // backoff is the wait after so many failures, with up to half of it taken off by
@@ -229,5 +333,5 @@ func backoff(failures int) time.Duration {
 // time that is left, and not more than most.
 func refreshIn(left, most time.Duration) time.Duration {
 	wait := min(left, most*4/3)
-	return max(wait/2+rand.N(max(wait/4, 1)), time.Second)
+	return max(wait/2+rand.N(max(wait/4, 1)), min(most, minRefresh))
 }

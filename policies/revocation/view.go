@@ -13,12 +13,45 @@ type View struct {
 	spelled map[string]nameKey // the issuers' names as they are written, in DER
 }
 
-// shelf is what there is of CAs of one name. It is immutable, and the next View
-// has the same one where nothing arrived for that name.
+// shelf is what there is of CAs of one name. What of it did not change, the next
+// View has at the same place: by that a [Stamp] knows it.
 type shelf struct {
-	lists   []*CRL
-	answers map[subject][]*Answer
-	all     []*Answer
+	lists   *listing // nil for none
+	answers map[subject]*hearing
+}
+
+type listing struct{ all []*CRL }
+
+// hearing is what responders say of one certificate.
+type hearing struct{ all []*Answer }
+
+// of returns the lists.
+func (s *shelf) of() *listing {
+	if s == nil {
+		return nil
+	}
+	return s.lists
+}
+
+func (s *shelf) about(c subject) *hearing {
+	if s == nil {
+		return nil
+	}
+	return s.answers[c]
+}
+
+func (l *listing) each() []*CRL {
+	if l == nil {
+		return nil
+	}
+	return l.all
+}
+
+func (h *hearing) each() []*Answer {
+	if h == nil {
+		return nil
+	}
+	return h.all
 }
 
 // NewView makes a View of lists and answers. What previous had of a CA, it keeps
@@ -34,24 +67,26 @@ func NewView(previous *View, lists []*CRL, answers []*Answer) *View {
 		s := v.at(c.rawIssuer, c.name)
 		if seen[c.name] == nil {
 			seen[c.name] = make(map[[sha256.Size]byte]bool)
+			s.lists = new(listing)
 		}
 		if !seen[c.name][c.ID] {
 			seen[c.name][c.ID] = true
-			s.lists = append(s.lists, c)
+			s.lists.all = append(s.lists.all, c)
 		}
 	}
 	for _, a := range answers {
 		s := v.at(a.rawIssuer, a.name)
-		s.all = append(s.all, a)
+		if s.answers == nil {
+			s.answers = make(map[subject]*hearing)
+		}
+		if s.answers[a.about] == nil {
+			s.answers[a.about] = new(hearing)
+		}
+		h := s.answers[a.about]
+		h.all = append(h.all, a)
 	}
 	for name, s := range v.shelves {
-		before := previous.shelf(name)
-		s.keep(before)
-		if before.sameAs(s) {
-			v.shelves[name] = before
-			continue
-		}
-		s.index()
+		s.keep(previous.shelf(name))
 	}
 	return v
 }
@@ -66,32 +101,32 @@ func (v *View) at(issuer []byte, name nameKey) *shelf {
 	return s
 }
 
-// keep takes lists that were there before in the place of equal ones: those know
-// who signed them.
+// keep takes what was there before in the place of what is equal. A list that was
+// there knows who signed it.
 func (s *shelf) keep(before *shelf) {
-	if before == nil || slices.Equal(before.lists, s.lists) {
+	if before == nil {
 		return
 	}
-	known := make(map[[sha256.Size]byte]*CRL, len(before.lists))
-	for _, c := range before.lists {
-		known[c.ID] = c
-	}
-	for i, c := range s.lists {
-		if same := known[c.ID]; same != nil {
-			s.lists[i] = same
+	for about, h := range s.answers {
+		if same := before.answers[about]; same != nil && slices.Equal(same.all, h.all) {
+			s.answers[about] = same
 		}
 	}
-}
-
-func (s *shelf) index() {
-	s.answers = make(map[subject][]*Answer, len(s.all))
-	for _, a := range s.all {
-		s.answers[a.about] = append(s.answers[a.about], a)
+	if s.lists == nil || before.lists == nil {
+		return
 	}
-}
-
-func (s *shelf) sameAs(other *shelf) bool {
-	return s != nil && slices.Equal(s.lists, other.lists) && slices.Equal(s.all, other.all)
+	known := make(map[[sha256.Size]byte]*CRL, len(before.lists.all))
+	for _, c := range before.lists.all {
+		known[c.ID] = c
+	}
+	for i, c := range s.lists.all {
+		if same := known[c.ID]; same != nil {
+			s.lists.all[i] = same
+		}
+	}
+	if slices.Equal(before.lists.all, s.lists.all) {
+		s.lists = before.lists
+	}
 }
 
 func (v *View) shelf(name nameKey) *shelf {
@@ -117,26 +152,28 @@ func (v *View) CRLs() []*CRL {
 	var all []*CRL
 	if v != nil {
 		for _, s := range v.shelves {
-			all = append(all, s.lists...)
+			all = append(all, s.lists.each()...)
 		}
 	}
 	return all
 }
 
-// Stamp is what a verdict hangs on: all that there was of each CA on the path.
-// The zero value hangs on nothing.
+// Stamp is what a verdict hangs on: of each certificate of the path, the lists of
+// its CA, and what responders say of it. The zero value hangs on nothing.
 type Stamp struct{ parts []stampPart }
 
 type stampPart struct {
 	issuer nameKey
-	shelf  *shelf
+	lists  *listing
+	about  subject
+	heard  *hearing
 }
 
-// Holds reports whether the View has, of all CAs that the stamp names, what there
-// was when the stamp was made. Then a verdict with the stamp holds until its end.
+// Holds reports whether the View has, of all that the stamp names, what there was
+// when the stamp was made. Then a verdict with the stamp holds until its end.
 func (v *View) Holds(s Stamp) bool {
 	for _, part := range s.parts {
-		if v.shelf(part.issuer) != part.shelf {
+		if now := v.shelf(part.issuer); now.of() != part.lists || now.about(part.about) != part.heard {
 			return false
 		}
 	}

@@ -196,6 +196,14 @@ func TestAVerdictHoldsUntilSomethingArrivesOfItsOwnCAs(t *testing.T) {
 	if !second.Holds(ours) || second.Holds(theirs) {
 		t.Errorf("ours %v, theirs %v", second.Holds(ours), second.Holds(theirs))
 	}
+	fellow := issue(t, ca, testca.Template{CommonName: "fellow"})
+	answered := revocation.NewView(first, []*revocation.CRL{own, foreign}, []*revocation.Answer{answer{about: fellow, issuer: ca}.parsed(t)})
+	if !answered.Holds(ours) || answered.Holds(stamp(first, fellow, ca)) {
+		t.Error("an answer about one certificate ends the verdicts of others, or not its own")
+	}
+	if again := revocation.NewView(answered, []*revocation.CRL{own, foreign}, nil); again.Holds(stamp(answered, fellow, ca)) {
+		t.Error("a verdict holds without the answer that it hangs on")
+	}
 	if got := judged(second, revocation.Soft, stranger, other); got != "certificate_revoked" {
 		t.Errorf("the stranger: %s", got)
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -80,6 +81,10 @@ func withoutURL(err error) error {
 func CheckURL(text string) error {
 	if len(text) > maxURLBytes {
 		return fmt.Errorf("the location has more than %d bytes", maxURLBytes)
+	}
+	// What RFC 3986 does not allow would stand in logs and metrics.
+	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("the location has white space, or characters beyond ASCII")
 	}
 	u, err := url.Parse(text)
 	if err != nil {

@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
+	"os"
+	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -122,7 +125,7 @@ func TestWhatAServerMayAnswer(t *testing.T) {
 func TestALocationThatIsNone(t *testing.T) {
 	for _, location := range []string{
 		"", "ldap://ca.example/cn=x", "file:///etc/passwd", "http://", "http:///crl", "http://user@ca.example/", "https://a:b@ca.example/",
-		"http://ca.example/#x", "http://ca.example/%zz", "//ca.example/crl", "gopher://ca.example/", "http://ca.example/" + strings.Repeat("x", 2048),
+		"http://ca.example/#x", "http://ca.example/%zz", "//ca.example/crl", "http://ca.example/a b", "http://ca.example/\u202e", "http://ca.example/\xff", "http://c\u0430.example/", "gopher://ca.example/", "http://ca.example/" + strings.Repeat("x", 2048),
 	} {
 		if err := revocation.CheckURL(location); err == nil {
 			t.Errorf("%.40q is a location", location)
@@ -152,12 +155,37 @@ func TestNoPrivateAddressIsConnectedToUnlessItIsAllowed(t *testing.T) {
 	}
 }
 
+// net/http reads the environment once in a process.
 func TestNoProxyOfTheEnvironmentIsUsed(t *testing.T) {
-	proxy := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the proxy was asked") })
-	t.Setenv("HTTP_PROXY", proxy.URL)
-	t.Setenv("http_proxy", proxy.URL)
-	if _, err := loopback(t, proxy).Fetch(t.Context(), revocation.Query{URL: "http://ca.invalid/crl", Max: 10}); err == nil {
+	if os.Getenv("http_proxy") == "" {
+		proxy := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the proxy was asked") })
+		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+		again.Env = append(os.Environ(), "http_proxy="+proxy.URL, "HTTP_PROXY="+proxy.URL, "no_proxy=", "NO_PROXY=")
+		if output, err := again.CombinedOutput(); err != nil || !strings.Contains(string(output), "--- PASS: "+t.Name()) {
+			t.Fatalf("%v\n%s", err, output)
+		}
+		return
+	}
+	proxy, err := url.Parse(os.Getenv("http_proxy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := netip.MustParseAddrPort(proxy.Host)
+	web := revocation.NewWeb([]revocation.Allowed{{Prefix: netip.PrefixFrom(at.Addr(), at.Addr().BitLen()), Ports: []uint16{at.Port()}}})
+	if _, err := web.Fetch(t.Context(), revocation.Query{URL: "http://ca.invalid/crl", Max: 10}); err == nil {
 		t.Error("fetched from a host that does not exist")
+	}
+	if asked, err := http.ProxyFromEnvironment(httptest.NewRequest(http.MethodGet, "http://ca.invalid/crl", nil)); err != nil || asked == nil {
+		t.Errorf("the environment names no proxy: %v", err)
+	}
+}
+
+func TestNothingButTCPIsDialled(t *testing.T) {
+	control := revocation.Control([]revocation.Allowed{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}})
+	for network, want := range map[string]bool{"tcp4": true, "tcp6": true, "tcp": false, "udp4": false, "udp6": false, "unix": false, "ip4": false, "": false} {
+		if err := control(network, "10.0.0.1:80", nil); (err == nil) != want {
+			t.Errorf("%q: %v", network, err)
+		}
 	}
 }
 
