@@ -64,6 +64,11 @@ type Template struct {
 	// SerialNumber nil means a random one of up to 159 bits.
 	SerialNumber *big.Int
 
+	// CRLs and OCSP are the URLs at which a CRL of the issuer is, and its OCSP
+	// responder.
+	CRLs []string
+	OCSP []string
+
 	// PermittedDNSDomains are name constraints, written as critical.
 	PermittedDNSDomains []string
 }
@@ -91,6 +96,8 @@ func (t Template) certificate(now time.Time) (*x509.Certificate, error) {
 		ExtKeyUsage:                 t.extKeyUsage(),
 		SignatureAlgorithm:          t.SignatureAlgorithm,
 		ExtraExtensions:             extensions,
+		CRLDistributionPoints:       t.CRLs,
+		OCSPServer:                  t.OCSP,
 		PermittedDNSDomains:         t.PermittedDNSDomains,
 		PermittedDNSDomainsCritical: len(t.PermittedDNSDomains) > 0,
 	}

@@ -1,0 +1,99 @@
+package revocations
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"slices"
+	"time"
+
+	"github.com/certbearer/certbearer/policies"
+	"github.com/certbearer/certbearer/policies/revocation"
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+// Learn implements authn.Revocations: it has the locations of the path asked that the
+// client believes, and waits for those that are asked for the first time, no longer
+// than the configuration says.
+//
+// A client that is not, or no longer, the one that is followed has nobody asked: its
+// document has just been changed.
+func (k *Keeper) Learn(ctx context.Context, of *policies.Client, path truststore.Path) *revocation.View {
+	waiting, until := k.ask(of, path, time.Now())
+	if len(waiting) > 0 {
+		ctx, cancel := context.WithDeadline(ctx, until)
+		defer cancel()
+		_ = k.fetcher.Await(ctx, of.ID(), waiting...) // what came until then counts
+	}
+	return k.view.Load()
+}
+
+// ask returns what is worth to be waited for, and until when.
+func (k *Keeper) ask(of *policies.Client, path truststore.Path, now time.Time) (waiting []revocation.Location, until time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c := k.clients[of.ID()]
+	if c == nil || c.record != of {
+		return nil, now
+	}
+	if now.Before(c.patience) { // its document has just come
+		waiting, until = slices.Clone(c.base), c.patience
+	}
+	for _, location := range revocation.LocationsOf(path, c.stores, c.asks.Hosts) {
+		a := k.askOne(c, location, now)
+		if a == nil || !now.Before(a.patience) {
+			continue
+		}
+		waiting = append(waiting, a.location)
+		if a.patience.After(until) {
+			until = a.patience
+		}
+	}
+	return waiting, until
+}
+
+// askOne returns nil for what cannot be asked.
+func (k *Keeper) askOne(c *client, location revocation.Location, now time.Time) *asked {
+	q := questionOf(location)
+	if a := c.asked[q]; a != nil {
+		a.needed = now
+		return a
+	}
+	if c.isBase(q) {
+		return nil // asked ahead of requests
+	}
+	if len(c.asked) >= maxAsked {
+		c.makeRoom()
+		k.want(c)
+	}
+	if err := k.fetcher.Ask(c.record.ID(), location); err != nil {
+		if c.fault == "" {
+			k.config.Log.Warn("a location of a presented certificate is not asked", "client", c.record.ID(), "location", location.Name(), "problem", err.Error())
+		}
+		c.fault = err.Error()
+		return nil
+	}
+	a := &asked{location: location, needed: now, patience: now.Add(k.config.Wait)}
+	c.asked[q] = a
+	return a
+}
+
+// stores reports whether the operator put the certificate there.
+func (c *client) stores(certificate *x509.Certificate) bool {
+	thumbprint := sha256.Sum256(certificate.Raw)
+	return c.record.HasPin(thumbprint) || slices.ContainsFunc(c.record.Anchors(), func(a *truststore.Anchor) bool { return a.Thumbprint == thumbprint })
+}
+
+func (c *client) isBase(q question) bool {
+	return slices.ContainsFunc(c.base, func(l revocation.Location) bool { return questionOf(l) == q })
+}
+
+// questionOf is that of a location with one issuer, as presented certificates have
+// them.
+func questionOf(l revocation.Location) question {
+	q := question{url: l.URL, issuer: sha256.Sum256(l.Issuers[0].Raw)}
+	if l.Certificate != nil {
+		q.about = sha256.Sum256(l.Certificate.Raw)
+	}
+	return q
+}

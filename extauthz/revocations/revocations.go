@@ -1,0 +1,307 @@
+// Package revocations has what CAs take back learned while requests flow: it
+// follows the clients, has their locations asked in the background, and publishes
+// what comes.
+//
+// What is known of revocations, and how it is fetched, is
+// policies/revocation. Here is decided who wants what: the locations of each
+// client that asks about revocations, those of the CA certificates in its store,
+// and, once a certificate comes of which nothing is known, those of its path that
+// the client believes ([Keeper.Learn]).
+package revocations
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/certbearer/certbearer/policies"
+	"github.com/certbearer/certbearer/policies/revocation"
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+const (
+	// idle is after what time a location is let go that was asked for a certificate
+	// which did not need it since: most certificates are replaced at some time, and
+	// none says so.
+	idle = 24 * time.Hour
+	// tidyEvery is how often that is looked for.
+	tidyEvery = 10 * time.Minute
+	// maxAsked bounds what is asked for the certificates of one client; then the one
+	// that was not needed for the longest time makes room. It is less than what the
+	// Fetcher takes of one client.
+	maxAsked = 900
+)
+
+// Config is that of a Keeper.
+type Config struct {
+	// Directory keeps what was fetched for the next start; "" keeps nothing.
+	Directory string
+	// Allowed may be fetched from besides public addresses. With a Backend it has no
+	// meaning.
+	Allowed []revocation.Allowed
+	// Quota in bytes, and Refresh, are those of revocation.Options.
+	Quota   int64
+	Refresh time.Duration
+	// Wait bounds how long [Keeper.Learn] waits; 0 does not.
+	Wait time.Duration
+	// Publish takes each new View. Calls come one after the other.
+	Publish func(*revocation.View)
+	// Log takes what fails for the first time, and what works again.
+	Log *slog.Logger
+	// Backend fetches; nil is over HTTP.
+	Backend revocation.Backend
+}
+
+// Keeper owns the one Fetcher of a server. It is safe for concurrent use.
+type Keeper struct {
+	config  Config
+	fetcher *revocation.Fetcher
+	view    atomic.Pointer[revocation.View]
+	tried   tried
+
+	mu      sync.Mutex
+	clients map[string]*client // those that ask about revocations, by id
+	lists   []*revocation.CRL  // of files
+}
+
+// client is one that asks about revocations. It is guarded by the Keeper's lock.
+type client struct {
+	record *policies.Client
+	asks   policies.Revocation
+	base   []revocation.Location // of the document and of the store
+	// patience is until when somebody may wait for those.
+	patience time.Time
+	asked    map[question]*asked
+	fault    string // what of it is not kept fresh, "" if nothing
+}
+
+// question tells what was asked for certificates apart.
+type question struct {
+	url    string
+	about  [sha256.Size]byte // of an OCSP responder: the certificate
+	issuer [sha256.Size]byte
+}
+
+type asked struct {
+	location revocation.Location
+	needed   time.Time // when it was last missed
+	patience time.Time // until when somebody may wait for it
+}
+
+// New makes a Keeper. It fetches nothing before Run.
+func New(config Config) (*Keeper, error) {
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.Backend == nil {
+		config.Backend = revocation.NewWeb(config.Allowed)
+	}
+	k := &Keeper{config: config, clients: make(map[string]*client), tried: newTried(config.Log)}
+	var err error
+	k.fetcher, err = revocation.NewFetcher(revocation.Options{
+		Backend: config.Backend, Publish: k.publish, Directory: config.Directory, Quota: config.Quota,
+		Refresh: config.Refresh, Tried: k.tried.tell, Log: config.Log,
+	})
+	return k, err
+}
+
+func (k *Keeper) publish(view *revocation.View) {
+	k.view.Store(view)
+	k.config.Publish(view)
+}
+
+// Run keeps the locations fresh until ctx ends, and returns when the last fetch has.
+// It is called once.
+func (k *Keeper) Run(ctx context.Context) error {
+	var tidying sync.WaitGroup
+	defer tidying.Wait()
+	tidying.Go(func() {
+		ticker := time.NewTicker(tidyEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case now := <-ticker.C:
+				k.tidy(now)
+			}
+		}
+	})
+	return k.fetcher.Run(ctx)
+}
+
+// Lists takes the CRLs of files. It is called before the clients that come with
+// them are published, so that nobody is judged without.
+func (k *Keeper) Lists(files []policies.CRLFile) {
+	var lists []*revocation.CRL
+	for _, file := range files {
+		lists = append(lists, file.Lists...)
+	}
+	k.mu.Lock()
+	same := slices.Equal(lists, k.lists)
+	k.lists = lists
+	k.mu.Unlock()
+	if !same {
+		k.fetcher.Files(lists)
+	}
+}
+
+// Follow has the locations of these clients kept fresh, and no others. It is called
+// with each Snapshot before it is published; clients whose records are the same as
+// before cost a look each.
+func (k *Keeper) Follow(clients *policies.Snapshot) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	gone := maps.Clone(k.clients)
+	for record := range clients.All() {
+		before := k.clients[record.ID()]
+		if before != nil && before.record == record {
+			delete(gone, record.ID())
+			continue
+		}
+		if asks := record.Revocation(); asks.Mode != revocation.Off && record.Status() == policies.StatusActive {
+			delete(gone, record.ID())
+			next := newClient(record, asks)
+			next.patience = now.Add(k.config.Wait)
+			next.inherit(before)
+			k.clients[record.ID()] = next
+			k.want(next)
+		}
+	}
+	for id := range gone {
+		delete(k.clients, id)
+		_ = k.fetcher.Want(id, nil) // which is always accepted
+	}
+}
+
+// newClient finds the locations of the document, whose issuers are the client's own
+// CAs, and those that the certificates of its store have.
+func newClient(record *policies.Client, asks policies.Revocation) *client {
+	c := &client{record: record, asks: asks, asked: make(map[question]*asked)}
+	anchors := record.Anchors()
+	var issuers []*x509.Certificate
+	for _, anchor := range anchors {
+		issuers = append(issuers, anchor.Certificate)
+	}
+	for _, url := range asks.Locations {
+		if len(issuers) > 0 {
+			c.base = append(c.base, revocation.Location{URL: url, Issuers: issuers})
+		}
+	}
+	everybody := func(*x509.Certificate) bool { return true }
+	for _, certificate := range issuers {
+		// Whether it has any is asked first: to find its issuer costs signature checks.
+		if len(revocation.LocationsOf([]*x509.Certificate{certificate, certificate}, everybody, nil)) == 0 {
+			continue
+		}
+		path := revocation.WithIssuers(certificate, anchors)
+		c.base = append(c.base, revocation.LocationsOf(path[:min(len(path), 2)], everybody, nil)...)
+	}
+	c.bound()
+	return c
+}
+
+// bound leaves out what is more than one client may have. Those of the document come
+// first.
+func (c *client) bound() {
+	urls := make(map[string]bool)
+	c.base = slices.DeleteFunc(c.base, func(l revocation.Location) bool {
+		if !urls[l.URL] && len(urls) == revocation.MaxLocations {
+			c.fault = fmt.Sprintf("it has more than %d locations, so %s is not asked", revocation.MaxLocations, l.Name())
+			return true
+		}
+		urls[l.URL] = true
+		return false
+	})
+}
+
+// inherit takes over what was asked for certificates, if it is still believed by the
+// same rules: an answer that is known must not get lost because a name was changed.
+func (c *client) inherit(before *client) {
+	same := func(a, b *truststore.Anchor) bool { return a.Thumbprint == b.Thumbprint }
+	if before != nil && slices.Equal(before.asks.Hosts, c.asks.Hosts) && slices.EqualFunc(before.record.Anchors(), c.record.Anchors(), same) {
+		c.asked = before.asked
+	}
+}
+
+// want tells the Fetcher all that the client wants.
+func (k *Keeper) want(c *client) {
+	all := slices.Clone(c.base)
+	for _, a := range c.asked {
+		all = append(all, a.location)
+	}
+	if err := k.fetcher.Want(c.record.ID(), all); err != nil {
+		c.fault = err.Error()
+		k.config.Log.Warn("the locations of a client are not asked", "client", c.record.ID(), "problem", c.fault)
+	}
+}
+
+// AwaitHard waits until the locations of all clients that refuse what is not known
+// were asked once, or until ctx ends.
+func (k *Keeper) AwaitHard(ctx context.Context) error {
+	k.mu.Lock()
+	var hard []string
+	for id, c := range k.clients {
+		if c.asks.Mode == revocation.Hard {
+			hard = append(hard, id)
+		}
+	}
+	k.mu.Unlock()
+	var err error
+	for _, id := range hard {
+		err = errors.Join(err, k.fetcher.Await(ctx, id))
+	}
+	return err
+}
+
+// Faults says what of clients' locations is not kept fresh, at most 100, sorted.
+func (k *Keeper) Faults() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var all []string
+	for id, c := range k.clients {
+		if c.fault != "" {
+			all = append(all, "client "+id+": "+c.fault)
+		}
+	}
+	slices.Sort(all)
+	return all[:min(len(all), 100)]
+}
+
+// tidy lets go of what was asked for certificates that did not come for long, or
+// that have ended.
+func (k *Keeper) tidy(now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, c := range k.clients {
+		before := len(c.asked)
+		maps.DeleteFunc(c.asked, func(_ question, a *asked) bool {
+			ended := a.location.Certificate != nil && now.After(a.location.Certificate.NotAfter)
+			return ended || now.Sub(a.needed) > idle
+		})
+		if len(c.asked) < before {
+			c.fault = ""
+			k.want(c)
+		}
+	}
+}
+
+// makeRoom lets go of the one that was not needed for the longest time.
+func (c *client) makeRoom() {
+	var oldest question
+	for q, a := range c.asked {
+		if first := c.asked[oldest]; first == nil || a.needed.Before(first.needed) {
+			oldest = q
+		}
+	}
+	delete(c.asked, oldest)
+}
