@@ -33,7 +33,7 @@ type Chain struct {
 	steps       int // of walks
 	comparisons int // of names with constraints
 	read        int // bytes of name constraints
-	readNames   int // those of directory names
+	readNames   int // bytes of directory names, in them and among alternative names
 	policies    int // certificate policies that were followed
 	seen        map[link]error
 	cas         []*x509.Certificate // see leading

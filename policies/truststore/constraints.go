@@ -23,11 +23,12 @@ const (
 )
 
 // Bounds of what a decision reads of name constraints, in bytes of all the CAs that
-// it comes past, of which a client may have many: some 20 ns a byte, and for
-// directory names up to 150.
+// it comes past, of which a client may have many, and of directory names, in
+// constraints and among alternative names: some 20 ns a byte, and for directory
+// names up to 150.
 const (
-	maxConstraintBytes     = 64 << 10
-	maxConstraintNameBytes = 12 << 10
+	maxConstraintBytes = 64 << 10
+	maxDirectoryBytes  = 12 << 10
 )
 
 // constraints are the nameConstraints of one CA certificate (RFC 5280 4.2.1.10).
@@ -96,7 +97,7 @@ func (c *Chain) readConstraints(ca *x509.Certificate, profile Profile) (*constra
 
 var (
 	errTooManyConstraints = fmt.Errorf("it has more than %d name constraints", maxConstraints)
-	errTooManyNames       = fmt.Errorf("the directory names in the nameConstraints of the CAs on the way have more than %d bytes", maxConstraintNameBytes)
+	errTooManyNames       = fmt.Errorf("the directory names in certificates on the way have more than %d bytes", maxDirectoryBytes)
 	errDER                = errors.New("no DER of a NameConstraints")
 )
 
@@ -189,7 +190,7 @@ func (p Profile) parseSubtree(of byte, content []byte, names *int) (subtree, err
 	case tagIP:
 		tree.network, err = networkConstraint(value)
 	case tagDirectory:
-		if *names += len(value); *names > maxConstraintNameBytes {
+		if *names += len(value); *names > maxDirectoryBytes {
 			return subtree{}, errTooManyNames
 		}
 		err = tree.readName(value)

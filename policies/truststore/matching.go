@@ -37,7 +37,7 @@ type subjectNames struct {
 func (c *Chain) namesOf(of readBy) ([]generalName, error) {
 	known, found := c.subjects[of]
 	if !found {
-		known.names, known.err = of.profile.checkedNames(of.certificate)
+		known.names, known.err = of.profile.checkedNames(of.certificate, &c.readNames)
 		if c.subjects == nil {
 			c.subjects = make(map[readBy]subjectNames)
 		}

@@ -34,8 +34,8 @@ var smtpUTF8Mailbox = []byte{derOID, 8, 0x2b, 6, 1, 5, 5, 7, 8, 9}
 // subject (RFC 5280 4.2.1.10). Names that RFC 5280 4.2.1.6 does not allow it refuses
 // as a fault of form, constraints or not: each of them means one thing to one reader
 // and another to the next. Where nobody asks for form, constraints of their kind
-// refuse them still.
-func (p Profile) checkedNames(c *x509.Certificate) ([]generalName, error) {
+// refuse them still. It adds to read the bytes of directory names among them.
+func (p Profile) checkedNames(c *x509.Certificate, read *int) ([]generalName, error) {
 	alternatives, err := altNames(c)
 	if err != nil {
 		return nil, decision.Deny(decision.CertificateMalformed, describe(c)+" subjectAltName", err)
@@ -47,6 +47,11 @@ func (p Profile) checkedNames(c *x509.Certificate) ([]generalName, error) {
 		names = append(names, subject)
 	}
 	for _, alternative := range alternatives {
+		if alternative.tag == tagDirectory {
+			if *read += len(alternative.value); *read > maxDirectoryBytes {
+				return nil, decision.Deny(decision.PathTooComplex, describe(c), errTooManyNames)
+			}
+		}
 		name, err := p.readName(byte(alternative.tag), alternative.value)
 		if err != nil {
 			return nil, decision.Deny(decision.PathInvalid, describe(c)+" subjectAltName", err)
