@@ -347,7 +347,7 @@ func (s *Server) token(ctx context.Context, v *verdict, at time.Time) (tokens.To
 // until is the end of what the injected token rests on: the judgement, and a token of
 // the caller's own that narrowed it.
 func (v *verdict) until() time.Time {
-	end := v.identity.Accepted.Until
+	end := v.identity.Accepted.TokensUntil
 	if own := v.inbound.token; own != nil && own.Expires.Before(end) {
 		return own.Expires
 	}

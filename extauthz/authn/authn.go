@@ -22,6 +22,9 @@ type Identity struct {
 	Client   *policies.Client
 	Evidence peercert.Evidence
 	Accepted policies.Accepted
+	// Kept: the client and what its trust store accepts are those of an earlier
+	// request, and still hold. Accepted then has no Path.
+	Kept bool
 	// Chain is the evidence as it was refused, nil where it was accepted or nobody
 	// judged it. It knows the signatures that were checked.
 	Chain *truststore.Chain
@@ -57,15 +60,16 @@ func (id Identity) Candidates(st *state.State, named string) []policies.Candidat
 type Authenticator struct {
 	reader      *peercert.Reader
 	proxy       string
+	verdicts    *verdicts
 	revocations Revocations
 }
 
 // New returns an Authenticator that believes what the reader reads.
-func New(reader *peercert.Reader) *Authenticator { return &Authenticator{reader: reader} }
+func New(reader *peercert.Reader) *Authenticator { return For("", reader) }
 
 // For is New for a proxy that is known by a name, which records have.
 func For(proxy string, reader *peercert.Reader) *Authenticator {
-	return &Authenticator{reader: reader, proxy: proxy}
+	return &Authenticator{reader: reader, proxy: proxy, verdicts: newVerdicts(maxVerdictBytes)}
 }
 
 // Proxy returns the name of the proxy, "" where it has none.
@@ -84,6 +88,10 @@ func (a *Authenticator) Evidence(presented peercert.Presented, t *decision.Trace
 // certificate at the given time. The error is always a *decision.Denial unless it
 // is Inbound's; beside it stands as much of the Identity as was found, which is
 // for records and proves nothing.
+//
+// What was accepted is kept, and serves again for the same certificates and the same
+// names while all that it rests on is the same. With a trace, everything is judged
+// anew.
 func (a *Authenticator) Authenticate(ctx context.Context, st *state.State, presented peercert.Presented, claim Claim, at time.Time, t *decision.Trace) (Identity, error) {
 	var id Identity
 	if st.Clients == nil {
@@ -98,11 +106,28 @@ func (a *Authenticator) Authenticate(ctx context.Context, st *state.State, prese
 			return id, err
 		}
 	}
+	if t.On() {
+		return a.resolve(ctx, st, id, claim.Hint, at, t)
+	}
+	key := keyOf(id.Evidence, claim.Hint)
+	if kept, found := a.verdicts.find(key, st, at); found {
+		kept.Evidence = id.Evidence
+		return kept, nil
+	}
+	if id, err = a.resolve(ctx, st, id, claim.Hint, at, nil); err == nil {
+		a.verdicts.keep(key, id, st, at)
+	}
+	return id, err
+}
+
+// resolve finds the client and has it judge.
+func (a *Authenticator) resolve(ctx context.Context, st *state.State, id Identity, hint policies.Hint, at time.Time, t *decision.Trace) (Identity, error) {
 	chain := ChainOf(id.Evidence)
 	if t.On() {
 		id.Tried = chain.Watch()
 	}
-	if id.Client, err = st.Clients.Resolve(chain, claim.Hint, t); err != nil {
+	var err error
+	if id.Client, err = st.Clients.Resolve(chain, hint, t); err != nil {
 		return id.refused(chain), err
 	}
 	if err := ctx.Err(); err != nil {

@@ -67,7 +67,7 @@ func (x *exchange) mint(audience string, scope []string) (tokens.Token, error) {
 		Typ:        tokens.TypAccessToken,
 		Use:        tokens.UseAccess,
 		Lifetime:   x.identity.Client.AccessTokenLifetime(),
-		NotAfter:   x.identity.Accepted.Until,
+		NotAfter:   x.identity.Accepted.TokensUntil,
 		At:         x.at,
 	})
 	return token, err

@@ -66,9 +66,9 @@ func (v *View) Judge(path []*x509.Certificate, policy Policy, at time.Time) (Ver
 	for i, c := range path[:len(path)-1] {
 		name := v.nameOf(path[i+1].RawSubject)
 		s, about := v.shelf(name), subjectOf(c, path[i+1])
-		part := stampPart{name, s.of(), about, s.about(about)}
-		verdict.Stamp.parts = append(verdict.Stamp.parts, part)
-		until, err := part.judge(question{c, path[i+1], sameEntity(path[i+1:]), at, &checks})
+		known := askable{s.of(), s.about(about)}
+		verdict.Stamp.parts = append(verdict.Stamp.parts, stampPart{name, remember(known.lists), about, remember(known.heard)})
+		until, err := known.judge(question{c, path[i+1], sameEntity(path[i+1:]), at, &checks})
 		switch {
 		case err != nil && refuses(err):
 			return Verdict{}, err
@@ -135,15 +135,21 @@ var (
 	errAnswerFuture      = errors.New("the OCSP answer is of the future")
 )
 
+// askable is what there is to ask about one certificate; nil is nothing.
+type askable struct {
+	lists *listing
+	heard *hearing
+}
+
 // judge returns until when the certificate is known not to be revoked.
-func (p stampPart) judge(q question) (time.Time, error) {
-	f := finding{question: q, lists: p.lists.each(), serial: serialContent(q.c.SerialNumber)}
+func (k askable) judge(q question) (time.Time, error) {
+	f := finding{question: q, lists: k.lists.each(), serial: serialContent(q.c.SerialNumber)}
 	for _, list := range f.lists {
 		if err := f.ask(list); err != nil {
 			return time.Time{}, err
 		}
 	}
-	for _, answer := range p.heard.each() {
+	for _, answer := range k.heard.each() {
 		if err := f.hear(answer); err != nil {
 			return time.Time{}, err
 		}

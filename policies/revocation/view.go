@@ -157,25 +157,3 @@ func (v *View) CRLs() []*CRL {
 	}
 	return all
 }
-
-// Stamp is what a verdict hangs on: of each certificate of the path, the lists of
-// its CA, and what responders say of it. The zero value hangs on nothing.
-type Stamp struct{ parts []stampPart }
-
-type stampPart struct {
-	issuer nameKey
-	lists  *listing
-	about  subject
-	heard  *hearing
-}
-
-// Holds reports whether the View has, of all that the stamp names, what there was
-// when the stamp was made. Then a verdict with the stamp holds until its end.
-func (v *View) Holds(s Stamp) bool {
-	for _, part := range s.parts {
-		if now := v.shelf(part.issuer); now.of() != part.lists || now.about(part.about) != part.heard {
-			return false
-		}
-	}
-	return true
-}

@@ -2,6 +2,7 @@ package revocation_test
 
 import (
 	"math/big"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -217,6 +218,39 @@ func TestAVerdictHoldsUntilSomethingArrivesOfItsOwnCAs(t *testing.T) {
 	}
 	if third.Holds(theirs) || !third.Holds(stamp(third, stranger, other)) {
 		t.Error("of a CA of which nothing is left")
+	}
+}
+
+// A stamp must not keep a large list in memory, and one whose list is gone must not
+// hold for a View that has nothing either.
+func TestAStampOutlivesItsListsAndDoesNotKeepThem(t *testing.T) {
+	ca := newCA(t, "CA")
+	leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
+	stamp, gone := func() (revocation.Stamp, chan struct{}) {
+		known := list{by: ca}.parsed(t)
+		gone := make(chan struct{})
+		runtime.AddCleanup(known, func(done chan struct{}) { close(done) }, gone)
+		v, err := revocation.NewView(nil, []*revocation.CRL{known}, nil).Judge(path(leaf, ca), revocation.Policy{Mode: revocation.Hard}, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Stamp, gone
+	}()
+	end := time.Now().Add(10 * time.Second)
+	for collected := false; !collected; {
+		runtime.GC()
+		select {
+		case <-gone:
+			collected = true
+		default:
+			if time.Now().After(end) {
+				t.Fatal("the list is kept")
+			}
+		}
+	}
+	var none *revocation.View
+	if none.Holds(stamp) || revocation.NewView(nil, nil, nil).Holds(stamp) || stamp.Size() == 0 {
+		t.Errorf("a stamp of %d bytes holds for a View without the list", stamp.Size())
 	}
 }
 

@@ -69,7 +69,7 @@ func (e *explanation) describeToken(settings *config.Config, at time.Time) {
 		return
 	}
 	route := e.of.Route
-	lifetime := min(settings.InjectedTokenLifetime, e.of.Identity.Accepted.Until.Sub(at))
+	lifetime := min(settings.InjectedTokenLifetime, e.of.Identity.Accepted.TokensUntil.Sub(at))
 	e.Token = &expectedToken{
 		Audience: route.Audience,
 		Scope:    e.of.Identity.Client.NarrowScope(route.Scope),
