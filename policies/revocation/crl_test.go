@@ -89,7 +89,8 @@ func TestAListIsItsIssuersAlone(t *testing.T) {
 		issuer *testca.Issued
 		want   string
 	}{
-		"of the CA":                                   {list{by: ca}, ca, ""},
+		"of the CA": {list{by: ca}, ca, ""},
+		"of the CA, its name in another spelling":     {list{by: ca, name: respelled(t, "ca")}, ca, ""},
 		"of the CA, renewed with the same key":        {list{by: ca}, selfSigned(t, usage(x509.KeyUsageCertSign|x509.KeyUsageCRLSign)), ""},
 		"of a CA without keyUsage":                    {list{by: ca}, selfSigned(t, usage(0)), ""},
 		"of a CA without cRLSign":                     {list{by: ca}, selfSigned(t, usage(x509.KeyUsageCertSign)), "cRLSign"},
@@ -259,6 +260,29 @@ func TestAFileOfCRLs(t *testing.T) {
 				t.Errorf("%d lists, %v", len(got), err)
 			}
 		})
+	}
+}
+
+func TestWhenSomethingWasRevoked(t *testing.T) {
+	ca := newCA(t, "CA")
+	leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
+	for text, want := range map[string]string{
+		"250228235959Z": "2025-02-28T23:59:59Z", "491231000000Z": "2049-12-31T00:00:00Z", "700101000000Z": "1970-01-01T00:00:00Z",
+		"240229000000Z": "2024-02-29T00:00:00Z", "250229000000Z": "", "251301000000Z": "", "250132000000Z": "", "250101240000Z": "",
+		"250101006000Z": "", "250101000060Z": "", "2501010000:0Z": "", "25010100000/Z": "", "": "", "000000000000Z": "",
+	} {
+		entry := tlv(0x30, marshal(t, leaf.Certificate.SerialNumber), tlv(0x17, []byte(text)))
+		c, err := revocation.ParseCRL(list{by: ca, written: entry}.der(t))
+		if err != nil {
+			if want != "" || !strings.Contains(err.Error(), "revocationDate") {
+				t.Errorf("%q: %v", text, err)
+			}
+			continue
+		}
+		_, err = revocation.NewView(nil, []*revocation.CRL{c}, nil).Judge(path(leaf, ca), revocation.Policy{Mode: revocation.Soft}, noon)
+		if want == "" || err == nil || !strings.Contains(err.Error(), "since "+want) {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

@@ -16,3 +16,6 @@ func (f *Fetcher) Wants(owner string, l Location) bool {
 	_, wanted := f.owners[owner][l.key()]
 	return wanted
 }
+
+// Strangers is how many keys the list remembers not to be signed with.
+func (c *CRL) Strangers() int { return len(c.signature.strangers) }

@@ -67,7 +67,7 @@ type Fetcher struct {
 	sources map[string]*source
 	files   []*CRL
 
-	stirred    atomic.Bool // something changed since the last View
+	stirred    atomic.Bool // something changed since the last View; set with what did
 	publishing sync.Mutex
 	view       *View
 }
@@ -272,6 +272,9 @@ func (f *Fetcher) leave(owner, key string) bool {
 	}
 	s.stop()
 	delete(f.sources, key)
+	if len(s.known) > 0 {
+		f.stirred.Store(true)
+	}
 	return len(s.known) > 0
 }
 
@@ -292,6 +295,7 @@ func (f *Fetcher) start(s *source) {
 func (f *Fetcher) Files(lists []*CRL) {
 	f.mu.Lock()
 	f.files = slices.Clone(lists)
+	f.stirred.Store(true)
 	f.mu.Unlock()
 	f.publish()
 }
@@ -323,10 +327,9 @@ func (f *Fetcher) Await(ctx context.Context, owner string, locations ...Location
 }
 
 // publish makes a View of all that is known, and returns when there is one with
-// what changed before the call. Where many things change at once, few Views are
+// what stirred before the call. Where many things change at once, few Views are
 // made of them.
 func (f *Fetcher) publish() {
-	f.stirred.Store(true)
 	f.publishing.Lock()
 	defer f.publishing.Unlock()
 	if !f.stirred.Swap(false) {

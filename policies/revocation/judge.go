@@ -1,7 +1,7 @@
 package revocation
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"time"
@@ -63,12 +63,13 @@ func (v *View) Judge(path []*x509.Certificate, policy Policy, at time.Time) (Ver
 	}
 	verdict := Verdict{Status: Good, Stamp: Stamp{make([]stampPart, 0, len(path)-1)}}
 	checks := maxFailedChecks
+	above := v.issuersOf(path)
 	for i, c := range path[:len(path)-1] {
-		name := v.nameOf(path[i+1].RawSubject)
-		s, about := v.shelf(name), subjectOf(c, path[i+1])
+		issuer := above[i]
+		s, about := v.shelf(issuer.name), subject{issuer.key, string(serialContent(c.SerialNumber))}
 		known := askable{s.of(), s.about(about)}
-		verdict.Stamp.parts = append(verdict.Stamp.parts, stampPart{name, remember(known.lists), about, remember(known.heard)})
-		until, err := known.judge(question{c, path[i+1], sameEntity(path[i+1:]), at, &checks})
+		verdict.Stamp.parts = append(verdict.Stamp.parts, stampPart{issuer.name, remember(known.lists), about, remember(known.heard)})
+		until, err := known.judge(question{c, above[i : i+sameEntity(above[i:])], at, &checks})
 		switch {
 		case err != nil && refuses(err):
 			return Verdict{}, err
@@ -91,23 +92,39 @@ func refuses(err error) bool {
 	return reason != decision.RevocationStale && reason != decision.RevocationUnavailable
 }
 
-// sameEntity returns how often the CA at the start of the path issued for itself
-// right above (RFC 5280 3.2, as in a change of keys), the CA included.
-func sameEntity(path []*x509.Certificate) []*x509.Certificate {
+// issuer is a CA on the path.
+type issuer struct {
+	signer
+	name nameKey
+}
+
+func (v *View) issuersOf(path []*x509.Certificate) []issuer {
+	all := make([]issuer, 0, len(path)-1)
+	for _, c := range path[1:] {
+		all = append(all, issuer{signerOf(c), v.nameOf(c.RawSubject)})
+	}
+	return all
+}
+
+// sameEntity returns how many at the start of the path are one CA, which issued for
+// itself (RFC 5280 3.2, as in a change of keys).
+func sameEntity(above []issuer) int {
 	n := 1
-	for n < len(path) && sameName(path[0].RawSubject, path[n].RawSubject) {
+	for n < len(above) && above[n].name == above[0].name {
 		n++
 	}
-	return path[:n]
+	return n
 }
 
 // question is about one certificate.
 type question struct {
-	c, issuer *x509.Certificate
-	entity    []*x509.Certificate // of the issuer: itself, and above it its other keys
-	at        time.Time
-	checks    *int // of signatures that may still fail
+	c      *x509.Certificate
+	entity []issuer // the issuer, and above it its other keys
+	at     time.Time
+	checks *int // of signatures that may still fail
 }
+
+func (q question) issuer() *x509.Certificate { return q.entity[0].certificate }
 
 // finding gathers what the lists and answers of a CA say of one certificate.
 type finding struct {
@@ -175,7 +192,7 @@ func (f *finding) ask(list *CRL) error {
 	if list.scope.onlyAttributes {
 		return f.refuse(list, errOtherCertificates)
 	}
-	signer, err := f.signer(list)
+	key, err := f.signer(list)
 	switch {
 	case errors.Is(err, errTooManyChecks):
 		return decision.Deny(decision.PathTooComplex, describe(f.c), err)
@@ -187,29 +204,29 @@ func (f *finding) ask(list *CRL) error {
 	if found, revoked := list.entries.find(f.serial); revoked {
 		return revokedBy(f.c, found.since, int(found.reason), list.String())
 	}
-	return f.vouch(list, signer)
+	return f.vouch(list, key)
 }
 
-// signer is which of the issuer's certificates has the key that signed the list.
-func (f *finding) signer(list *CRL) (*x509.Certificate, error) {
+// signer is the key of the issuer that signed the list.
+func (f *finding) signer(list *CRL) ([sha256.Size]byte, error) {
 	var first error
-	for _, issuer := range f.entity {
-		err := list.signature.by(issuer, f.checks)
+	for _, one := range f.entity {
+		err := list.signature.by(one.signer, f.checks)
 		if err == nil || errors.Is(err, errTooManyChecks) {
-			return issuer, err
+			return one.key, err
 		}
 		if first == nil {
 			first = err
 		}
 	}
-	return nil, first
+	return [sha256.Size]byte{}, first
 }
 
-func (f *finding) vouch(list *CRL, signer *x509.Certificate) error {
-	if signer != f.issuer && !bytes.Equal(signer.RawSubjectPublicKeyInfo, f.issuer.RawSubjectPublicKeyInfo) {
+func (f *finding) vouch(list *CRL, key [sha256.Size]byte) error {
+	if key != f.entity[0].key {
 		return f.refuse(list, errOtherKey)
 	}
-	if err := list.mayVouch(f.issuer); err != nil {
+	if err := list.mayVouch(f.issuer()); err != nil {
 		return f.refuse(list, err)
 	}
 	if list.Delta || !list.scope.speaksFor(f.c) {
@@ -241,7 +258,7 @@ func (f *finding) vouch(list *CRL, signer *x509.Certificate) error {
 
 func (f *finding) hear(answer *Answer) error {
 	if answer.Revoked {
-		return revokedBy(f.c, answer.Since, answer.Reason, "the OCSP responder of "+bounded(f.issuer.Subject.String()))
+		return revokedBy(f.c, answer.Since, answer.Reason, "the OCSP responder of "+bounded(f.issuer().Subject.String()))
 	}
 	switch {
 	case f.revokes(answer.responder):
@@ -287,13 +304,13 @@ func (f *finding) conclude() (time.Time, error) {
 	case !f.stale.IsZero():
 		return time.Time{}, decision.Denyf(decision.RevocationStale, describe(f.c), "what is known of it ended at %s", f.stale.UTC().Format(time.RFC3339))
 	case f.partial != 0:
-		return unavailable("the CRLs of %s that are known leave reasons out", bounded(f.issuer.Subject.String()))
+		return unavailable("the CRLs of %s that are known leave reasons out", bounded(f.issuer().Subject.String()))
 	case f.refusedList != nil:
 		return unavailable("the %s of %s: %w", f.refusedList, f.refusedList.ThisUpdate.UTC().Format(time.RFC3339), f.refused)
 	case f.refused != nil:
 		return unavailable("%w", f.refused)
 	}
-	return unavailable("neither a CRL nor an OCSP answer of %s is known", bounded(f.issuer.Subject.String()))
+	return unavailable("neither a CRL nor an OCSP answer of %s is known", bounded(f.issuer().Subject.String()))
 }
 
 func revokedBy(c *x509.Certificate, since time.Time, reason int, by string) error {

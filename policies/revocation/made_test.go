@@ -73,6 +73,7 @@ type list struct {
 	this, next time.Time
 	noNext     bool
 	entries    []listed
+	written    []byte // the content of the list of entries, instead
 	extensions []extension
 	version    int64  // of the DER, 0 for 1, below to leave it out
 	spoil      bool   // the signature
@@ -108,7 +109,9 @@ func (l list) der(t testing.TB) []byte {
 		if !l.noNext {
 			b.AddASN1UTCTime(l.next)
 		}
-		if len(l.entries) > 0 {
+		if l.written != nil {
+			b.AddASN1(tags.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(l.written) })
+		} else if len(l.entries) > 0 {
 			b.AddASN1(tags.SEQUENCE, func(b *cryptobyte.Builder) {
 				for _, e := range l.entries {
 					e.write(b)

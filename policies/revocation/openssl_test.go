@@ -3,6 +3,7 @@ package revocation_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/x509"
 	"fmt"
 	"net/netip"
@@ -11,7 +12,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/certbearer/certbearer/extauthz/testca"
 	"github.com/certbearer/certbearer/policies/revocation"
@@ -168,12 +171,19 @@ func TestAnswersOfOpenSSL(t *testing.T) {
 
 var accepting = regexp.MustCompile(`ACCEPT .*:([0-9]+)`)
 
-// responds starts `openssl ocsp` as a server on a port of the kernel's. It knows no
-// way to listen on one address only.
-func (a *authority) responds(t *testing.T) (string, []revocation.Allowed) {
+// service is a running `openssl ocsp`.
+type service struct {
+	process  *os.Process
+	location string
+	allowed  []revocation.Allowed
+}
+
+// responds starts `openssl ocsp` as a server that signs with the named key, on a port
+// of the kernel's. It knows no way to listen on one address only.
+func (a *authority) responds(t *testing.T, signer string) service {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "openssl", "ocsp", "-index", "index.txt", "-CA", "ca.crt", "-port", "0",
-		"-rsigner", "responder.crt", "-rkey", "responder.key", "-ndays", "1")
+		"-rsigner", signer+".crt", "-rkey", signer+".key", "-ndays", "1")
 	command.Dir = a.folder
 	var problems bytes.Buffer
 	command.Stderr = &problems
@@ -188,11 +198,105 @@ func (a *authority) responds(t *testing.T) (string, []revocation.Allowed) {
 	for lines := bufio.NewScanner(output); lines.Scan(); {
 		if found := accepting.FindStringSubmatch(lines.Text()); found != nil {
 			at := netip.MustParseAddrPort("127.0.0.1:" + found[1])
-			return "http://" + at.String() + "/", []revocation.Allowed{{Prefix: netip.PrefixFrom(at.Addr(), 32), Ports: []uint16{at.Port()}}}
+			return service{command.Process, "http://" + at.String() + "/", []revocation.Allowed{{Prefix: netip.PrefixFrom(at.Addr(), 32), Ports: []uint16{at.Port()}}}}
 		}
 	}
 	t.Fatalf("openssl ocsp did not start: %s", problems.String())
-	return "", nil
+	return service{}
+}
+
+// ask asks the service about a certificate, and waits for the first answer for as
+// long as given; 0 is for as long as it takes.
+func (s service) ask(t *testing.T, f *revocation.Fetcher, c, ca *testca.Issued, wait time.Duration) error {
+	t.Helper()
+	l := revocation.Location{URL: s.location, Issuers: path(ca), Certificate: c.Certificate}
+	if err := f.Ask("client", l); err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	if wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, wait)
+		defer cancel()
+	}
+	return f.Await(ctx, "client", l)
+}
+
+func (s service) signal(t *testing.T, signal os.Signal) {
+	t.Helper()
+	if err := s.process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A responder that stalls, and one that is no more: what is known counts until its
+// end, and of what is not known soft mode says that.
+func TestAResponderOfOpenSSLStallsAndStops(t *testing.T) {
+	a, ok := newAuthority(t)
+	if !ok {
+		return
+	}
+	s := a.responds(t, "responder")
+	v := views{last: revocation.NewView(nil, nil, nil)}
+	f := newFetcher(t, revocation.Options{Backend: revocation.NewWeb(s.allowed), Publish: v.publish})
+	defer run(t, f)()
+	in := func(mode revocation.Mode, c *testca.Issued, at time.Time) string {
+		return outcome(v.now().Judge(path(c, a.ca), revocation.Policy{Mode: mode}, at))
+	}
+	both := func(c *testca.Issued, at time.Time) string {
+		return in(revocation.Soft, c, at) + " " + in(revocation.Hard, c, at)
+	}
+	s.signal(t, syscall.SIGSTOP)
+	if err := s.ask(t, f, a.leaf, a.ca, 100*time.Millisecond); err == nil {
+		t.Error("a process that is stopped answers")
+	}
+	if got := both(a.leaf, time.Now()); got != "unknown revocation_unavailable" {
+		t.Errorf("while it stalls: %s", got)
+	}
+	s.signal(t, syscall.SIGCONT)
+	for _, c := range []*testca.Issued{a.leaf, a.gone} {
+		if err := s.ask(t, f, c, a.ca, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := both(a.leaf, time.Now()) + ", " + both(a.gone, time.Now()); got != "good good, certificate_revoked certificate_revoked" {
+		t.Errorf("when it goes on: %s: %+v", got, f.States())
+	}
+	s.signal(t, os.Kill)
+	if _, err := s.process.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	late := issue(t, a.ca, testca.Template{CommonName: "late"})
+	if err := s.ask(t, f, late, a.ca, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := both(late, time.Now()); got != "unknown revocation_unavailable" {
+		t.Errorf("one that comes when it is gone: %s", got)
+	}
+	if got := both(a.leaf, time.Now()); got != "good good" {
+		t.Errorf("one that was known, when it is gone: %s", got)
+	}
+	tomorrow := time.Now().Add(25 * time.Hour)
+	if got := both(a.leaf, tomorrow) + ", " + both(a.gone, tomorrow); got != "unknown revocation_stale, certificate_revoked certificate_revoked" {
+		t.Errorf("after the end of what is known: %s", got)
+	}
+}
+
+func TestAResponderOfOpenSSLThatIsNoneIsNotBelieved(t *testing.T) {
+	a, ok := newAuthority(t)
+	if !ok {
+		return
+	}
+	s := a.responds(t, "gone") // a client's certificate
+	v := views{last: revocation.NewView(nil, nil, nil)}
+	f := newFetcher(t, revocation.Options{Backend: revocation.NewWeb(s.allowed), Publish: v.publish})
+	defer run(t, f)()
+	if err := s.ask(t, f, a.leaf, a.ca, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := v.judged(a.leaf, a.ca); got != "revocation_unavailable" || !strings.Contains(f.States()[0].Problem, "OCSPSigning") {
+		t.Errorf("%s: %+v", got, f.States())
+	}
 }
 
 func TestTheResponderOfOpenSSLIsAsked(t *testing.T) {
@@ -200,13 +304,13 @@ func TestTheResponderOfOpenSSLIsAsked(t *testing.T) {
 	if !ok {
 		return
 	}
-	location, allowed := a.responds(t)
+	responder := a.responds(t, "responder")
 	var v views
-	f := newFetcher(t, revocation.Options{Backend: revocation.NewWeb(allowed), Publish: v.publish})
+	f := newFetcher(t, revocation.Options{Backend: revocation.NewWeb(responder.allowed), Publish: v.publish})
 	stop := run(t, f)
 	defer stop()
 	for _, c := range []*x509.Certificate{a.leaf.Certificate, a.gone.Certificate} {
-		if err := f.Ask("client", revocation.Location{URL: location, Issuers: path(a.ca), Certificate: c}); err != nil {
+		if err := f.Ask("client", revocation.Location{URL: responder.location, Issuers: path(a.ca), Certificate: c}); err != nil {
 			t.Fatal(err)
 		}
 	}

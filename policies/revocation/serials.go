@@ -2,9 +2,11 @@ package revocation
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/asn1"
 	"encoding/binary"
 	"math/big"
+	"slices"
 	"sort"
 	"time"
 )
@@ -23,15 +25,38 @@ type records struct {
 	text  []byte
 }
 
-func (r *records) Len() int           { return len(r.text) / r.width }
-func (r *records) at(i int) []byte    { return r.text[i*r.width : (i+1)*r.width] }
-func (r *records) Less(i, j int) bool { return bytes.Compare(r.at(i), r.at(j)) < 0 }
+func (r *records) count() int      { return len(r.text) / r.width }
+func (r *records) at(i int) []byte { return r.text[i*r.width : (i+1)*r.width] }
 
-func (r *records) Swap(i, j int) {
-	var kept [maxSerialBytes + trailer]byte
-	copy(kept[:], r.at(i))
-	copy(r.at(i), r.at(j))
-	copy(r.at(j), kept[:r.width])
+// place is where a record stands, with the first bytes of its number to sort by.
+type place struct {
+	prefix uint64
+	at     int32
+}
+
+func (r *records) compare(a, b place) int {
+	if a.prefix != b.prefix {
+		return cmp.Compare(a.prefix, b.prefix)
+	}
+	return bytes.Compare(r.at(int(a.at)), r.at(int(b.at)))
+}
+
+// sorted returns the records in order, in no more room than they need.
+func (r *records) sorted() []byte {
+	places := make([]place, r.count())
+	for i := range places {
+		var first [8]byte
+		copy(first[:], r.at(i))
+		places[i] = place{binary.BigEndian.Uint64(first[:]), int32(i)}
+	}
+	if !slices.IsSortedFunc(places, r.compare) {
+		slices.SortFunc(places, r.compare)
+	}
+	text := make([]byte, 0, len(r.text))
+	for _, p := range places {
+		text = append(text, r.at(int(p.at))...)
+	}
+	return text
 }
 
 // entry is one revocation.
@@ -56,10 +81,7 @@ func (s serials) add(e entry) {
 // seal sorts what was added and gives back the room to grow.
 func (s serials) seal() {
 	for _, group := range s {
-		group.text = bytes.Clone(group.text)
-		if !sort.IsSorted(group) {
-			sort.Sort(group)
-		}
+		group.text = group.sorted()
 	}
 }
 
@@ -68,8 +90,8 @@ func (s serials) find(serial []byte) (entry, bool) {
 	if group == nil {
 		return entry{}, false
 	}
-	i := sort.Search(group.Len(), func(i int) bool { return bytes.Compare(group.at(i)[:len(serial)], serial) >= 0 })
-	if i == group.Len() || !bytes.Equal(group.at(i)[:len(serial)], serial) {
+	i := sort.Search(group.count(), func(i int) bool { return bytes.Compare(group.at(i)[:len(serial)], serial) >= 0 })
+	if i == group.count() || !bytes.Equal(group.at(i)[:len(serial)], serial) {
 		return entry{}, false
 	}
 	found := group.at(i)[len(serial):]
@@ -79,7 +101,7 @@ func (s serials) find(serial []byte) (entry, bool) {
 func (s serials) count() int {
 	count := 0
 	for _, group := range s {
-		count += group.Len()
+		count += group.count()
 	}
 	return count
 }

@@ -79,6 +79,14 @@ func hashOf(algorithm x509.SignatureAlgorithm) crypto.Hash {
 	return 0
 }
 
+// signer is a CA whose key may have signed lists.
+type signer struct {
+	certificate *x509.Certificate
+	key         [sha256.Size]byte
+}
+
+func signerOf(c *x509.Certificate) signer { return signer{c, keyID(c)} }
+
 // keyID is the same for two certificates of one key.
 func keyID(c *x509.Certificate) [sha256.Size]byte { return sha256.Sum256(c.RawSubjectPublicKeyInfo) }
 
@@ -93,7 +101,7 @@ func (c *CRL) SignedBy(issuer *x509.Certificate) error {
 	if err := c.mayVouch(issuer); err != nil {
 		return fmt.Errorf("the %s: %w", c, err)
 	}
-	if err := c.signature.by(issuer, nil); err != nil {
+	if err := c.signature.by(signerOf(issuer), nil); err != nil {
 		return fmt.Errorf("the %s: %w", c, err)
 	}
 	return nil
@@ -109,7 +117,7 @@ func Prove(lists []*CRL, issuers []*x509.Certificate) (unproven []*CRL) {
 		named[key] = append(named[key], issuer)
 	}
 	for _, c := range lists {
-		if !slices.ContainsFunc(named[c.name], func(issuer *x509.Certificate) bool { return c.signature.by(issuer, nil) == nil }) {
+		if !slices.ContainsFunc(named[c.name], func(issuer *x509.Certificate) bool { return c.signature.by(signerOf(issuer), nil) == nil }) {
 			unproven = append(unproven, c)
 		}
 	}
@@ -144,30 +152,29 @@ func (s *signature) key() [sha256.Size]byte {
 
 // by asks whether the issuer's key made the signature. failed, where not nil,
 // counts the checks down that find that it did not.
-func (s *signature) by(issuer *x509.Certificate, failed *int) error {
-	key := keyID(issuer)
+func (s *signature) by(issuer signer, failed *int) error {
 	if known := s.signer.Load(); known != nil {
-		if *known == key {
+		if *known == issuer.key {
 			return nil
 		}
 		return errOtherKey
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.Contains(s.strangers, key) {
+	if slices.Contains(s.strangers, issuer.key) {
 		return errOtherKey
 	}
 	if failed != nil && *failed == 0 {
 		return errTooManyChecks
 	}
-	if err := s.check(issuer); err != nil {
-		s.remember(key)
+	if err := s.check(issuer.certificate); err != nil {
+		s.remember(issuer.key)
 		if failed != nil {
 			*failed--
 		}
 		return err
 	}
-	s.signer.Store(&key)
+	s.signer.Store(&issuer.key)
 	s.strangers = nil
 	return nil
 }

@@ -106,11 +106,15 @@ func TestAnAnswerIsFoundHoweverItsIssuerIsWritten(t *testing.T) {
 func TestNobodyKeepsAListFromItsSigner(t *testing.T) {
 	ca := newCA(t, "CA")
 	leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
-	view := revocation.NewView(nil, []*revocation.CRL{list{by: ca, entries: []listed{revoking(leaf)}}.parsed(t)}, nil)
+	parsed := list{by: ca, entries: []listed{revoking(leaf)}}.parsed(t)
+	view := revocation.NewView(nil, []*revocation.CRL{parsed}, nil)
 	for range 100 {
 		if got := judged(view, revocation.Soft, leaf, newCA(t, "CA")); got != "unknown" {
 			t.Fatal(got)
 		}
+	}
+	if got := parsed.Strangers(); got != 64 {
+		t.Errorf("%d keys are remembered", got)
 	}
 	if got := judged(view, revocation.Soft, leaf, ca); got != "certificate_revoked" {
 		t.Error(got)

@@ -186,8 +186,12 @@ func (f *Fetcher) take(s *source, next known, now time.Time) error {
 		return in(OverQuota, err)
 	}
 	s.known = after
+	stirred := before.isZero() || before.id() != next.id()
+	if stirred {
+		f.stirred.Store(true)
+	}
 	f.mu.Unlock()
-	if before.isZero() || before.id() != next.id() {
+	if stirred {
 		f.publish()
 		f.keep(s, next, der, gone)
 	}
@@ -315,6 +319,7 @@ func (f *Fetcher) restoreOne(s *source, one known) error {
 	}
 	if err == nil {
 		s.known = after
+		f.stirred.Store(true)
 	}
 	return err
 }
