@@ -12,8 +12,8 @@ import (
 	"github.com/certbearer/certbearer/policies"
 )
 
-// maxFindings bounds the errors that are shown, and the warnings; all of them are
-// counted.
+// maxFindings bounds the errors that are shown, the warnings and the notes; all of them
+// are counted.
 const maxFindings = 1000
 
 // finding is one thing that is wrong. Its JSON is an interface.
@@ -40,6 +40,7 @@ type clientsReport struct {
 	Clients   int       `json:"clients"`
 	Errors    int       `json:"errors"`
 	Warnings  int       `json:"warnings"`
+	Notes     int       `json:"notes"`
 	Findings  []finding `json:"findings"`
 
 	dir   string
@@ -51,11 +52,7 @@ type clientsReport struct {
 func (r *clientsReport) add(f finding) {
 	row := rowOf(f.Code)
 	f.Severity, f.Advice = cmp.Or(f.Severity, row.Severity), row.Advice
-	if f.Severity == isError {
-		r.Errors++
-	} else {
-		r.Warnings++
-	}
+	*map[severity]*int{isError: &r.Errors, isWarning: &r.Warnings, isNote: &r.Notes}[f.Severity]++
 	if r.shown == nil {
 		r.shown = make(map[severity]int)
 	}
@@ -107,7 +104,7 @@ func (r *clientsReport) print(w io.Writer) error {
 	for _, f := range r.Findings {
 		fmt.Fprintln(&out, printable(f.line()))
 	}
-	if more := r.Errors + r.Warnings - len(r.Findings); more > 0 {
+	if more := r.Errors + r.Warnings + r.Notes - len(r.Findings); more > 0 {
 		fmt.Fprintf(&out, "and %d more\n", more)
 	}
 	for _, row := range checkCodes() {
@@ -115,7 +112,11 @@ func (r *clientsReport) print(w io.Writer) error {
 			fmt.Fprintf(&out, "  %s: %s\n", row.Code, strings.ReplaceAll(row.Advice, "`", ""))
 		}
 	}
-	fmt.Fprintf(&out, "%s, %s, %s, %s\n", counted(r.Documents, "document"), counted(r.Clients, "client"), counted(r.Errors, "error"), counted(r.Warnings, "warning"))
+	fmt.Fprintf(&out, "%s, %s, %s, %s", counted(r.Documents, "document"), counted(r.Clients, "client"), counted(r.Errors, "error"), counted(r.Warnings, "warning"))
+	if r.Notes > 0 {
+		fmt.Fprintf(&out, ", %s", counted(r.Notes, "note"))
+	}
+	fmt.Fprintln(&out)
 	_, err := io.WriteString(w, out.String())
 	return err
 }

@@ -62,7 +62,7 @@ func (k clientsCheckCommand) printCodes(c *console) error {
 	}
 	rows := [][]string{{"CODE", "SEVERITY", "MEANING"}}
 	for _, row := range checkCodes() {
-		rows = append(rows, []string{string(row.Code), string(row.Severity), row.Meaning})
+		rows = append(rows, []string{string(row.Code), row.severities(), row.Meaning})
 	}
 	return printTable(c.stdout, rows)
 }
@@ -72,7 +72,7 @@ func (k clientsCheckCommand) check(source dirsource.Config, at time.Time) (*clie
 	if err != nil {
 		return nil, err
 	}
-	report := &clientsReport{Documents: found.Documents, Clients: usable(snapshot), Findings: []finding{}, dir: source.Dir}
+	report := &clientsReport{Documents: found.Documents, Clients: countUsable(snapshot), Findings: []finding{}, dir: source.Dir}
 	for _, fault := range found.Faults {
 		report.addFault(codeOfFault(fault), fault)
 	}
@@ -80,7 +80,7 @@ func (k clientsCheckCommand) check(source dirsource.Config, at time.Time) (*clie
 		report.addFault(codeOfWarning(warning), warning)
 	}
 	report.addCRLs(found.CRLs, at)
-	examiner := newExaminer(snapshot, source.Options, at, time.Duration(k.ExpiresWithin))
+	examiner := newExaminer(snapshot, found.CRLs, source.Options, at, time.Duration(k.ExpiresWithin))
 	err = eachDocument(source.Dir, func(file string, number int, document policies.Document) {
 		for _, remark := range examiner.examine(docPlace{file, number}, document) {
 			report.add(remark.finding(file, number, &document))
@@ -96,8 +96,8 @@ func (k clientsCheckCommand) check(source dirsource.Config, at time.Time) (*clie
 	return report, err
 }
 
-// usable counts the clients that are not only what is left of a faulty document.
-func usable(snapshot *policies.Snapshot) int {
+// countUsable counts the clients that are not only what is left of a faulty document.
+func countUsable(snapshot *policies.Snapshot) int {
 	count := 0
 	for client := range snapshot.All() {
 		if !client.IsRemnant() {

@@ -223,6 +223,9 @@ func TestWhatIsFound(t *testing.T) {
 	namedLeaf := selfSigned(t, testca.Template{CommonName: "leaf", DNSNames: []string{"a.example"}})
 	noSKI := selfSigned(t, testca.Template{CommonName: "No SKI", CA: true, ExtraExtensions: []pkix.Extension{extension(14, false, 0x04, 0x00)}})
 	loose := selfSigned(t, testca.Template{CommonName: "Loose", CA: true, ExtraExtensions: []pkix.Extension{notCriticalCA}})
+	intermediate := issuedBy(t, ca, testca.Template{CommonName: "Issuing CA", CA: true})
+	hard, soft := map[string]any{"mode": "hard"}, map[string]any{"mode": "soft"}
+	withHost := map[string]any{"mode": "hard", "hosts": []string{"ca.example"}}
 	twinID := extension(14, false, 0x04, 0x02, 0x01, 0x02)
 	twin := func() *testca.Issued {
 		return selfSigned(t, testca.Template{CommonName: "Twin", CA: true, ExtraExtensions: []pkix.Extension{twinID}})
@@ -290,8 +293,21 @@ func TestWhatIsFound(t *testing.T) {
 		"a client of no certificate":           {repository{"a.json": fields{}}, []string{"a store_empty"}},
 		"a certificate that two pin":           {repository{"a.json": fields{"certificateTrustStore": stored(leaf)}, "b.json": fields{"certificateTrustStore": stored(leaf)}}, []string{"a pin_shared", "b pin_shared"}},
 		"revocation where nobody could revoke": {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "revocation": map[string]string{"mode": "hard"}}}, []string{"a revocation_without_effect"}},
-		"shadow":                               {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "mode": "shadow"}}, []string{"a in_shadow"}},
-		"a lifetime that is out of bound":      {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "accessTokenLifetime": "2d"}}, []string{"a value_changed"}},
+		"revocation with nowhere to learn of it": {repository{
+			"a.json": fields{"certificateTrustStore": stored(authority(t, "A")), "revocation": hard},
+			"b.json": fields{"certificateTrustStore": stored(authority(t, "B")), "revocation": soft},
+		}, []string{"a no_revocations", "b no_revocations"}},
+		"revocation in soft mode with nowhere to learn of it": {repository{"b.json": fields{"certificateTrustStore": stored(ca), "revocation": soft}}, []string{"b no_revocations"}},
+		"revocation with a location, a host, or a list in the folder": {repository{
+			"a.json": fields{"certificateTrustStore": stored(authority(t, "A")), "revocation": map[string]any{"mode": "hard", "locations": []string{"http://ca.example/a.crl"}}},
+			"b.json": fields{"certificateTrustStore": stored(authority(t, "B")), "revocation": map[string]any{"mode": "hard", "hosts": []string{"ca.example"}}},
+			"c.json": fields{"certificateTrustStore": stored(ca), "revocation": hard}, "c.crl": crlOf(t, ca, time.Now().Add(time.Hour)),
+		}, []string{}},
+		"an intermediate without its issuer": {repository{"a.json": fields{"certificateTrustStore": stored(intermediate), "revocation": withHost}}, []string{"a anchor_is_intermediate"}},
+		"an intermediate with its issuer":    {repository{"a.json": fields{"certificateTrustStore": stored(intermediate, ca), "revocation": withHost}}, []string{}},
+		"the profile compatible":             {repository{"a.json": fields{"certificateTrustStore": stored(loose), "certificateProfile": "compatible"}}, []string{"a profile_compatible"}},
+		"shadow":                             {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "mode": "shadow"}}, []string{"a in_shadow"}},
+		"a lifetime that is out of bound":    {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "accessTokenLifetime": "2d"}}, []string{"a value_changed"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
@@ -305,7 +321,7 @@ func TestWhatIsFound(t *testing.T) {
 			if want := map[bool]int{true: exitNo, false: exitOK}[errors]; code != want {
 				t.Errorf("exit code %d, want %d", code, want)
 			}
-			if _, code := checked(t, dir, "--fail-on=warning"); (code == exitOK) != (len(found) == 0) {
+			if _, code := checked(t, dir, "--fail-on=warning"); (code == exitOK) != !slices.ContainsFunc(found, func(f finding) bool { return f.Severity != isNote }) {
 				t.Errorf("exit code %d of %d findings with --fail-on=warning", code, len(found))
 			}
 			for _, secret := range []string{"MII", "MIG", "BEGIN"} {
@@ -358,7 +374,7 @@ func TestAFindingNamesThePlace(t *testing.T) {
 func TestEachKindOfFindingIsListedOnce(t *testing.T) {
 	seen := make(map[code]bool)
 	for _, row := range checkCodes() {
-		if seen[row.Code] || row.Meaning == "" || row.Advice == "" || row.Severity != isError && row.Severity != isWarning {
+		if seen[row.Code] || row.Meaning == "" || row.Advice == "" || !slices.Contains([]severity{isError, isWarning, isNote}, row.Severity) {
 			t.Errorf("%+v", row)
 		}
 		seen[row.Code] = true
@@ -374,5 +390,32 @@ func TestErrorsAreShownHoweverManyWarningsThereAre(t *testing.T) {
 	printed, code := checked(t, repository{"a.json": many.String(), "z.json": fields{"status": "perhaps"}}.write(t))
 	if code != exitNo || !strings.Contains(printed, "[document_unusable]") || !strings.Contains(printed, "and 5 more\n") {
 		t.Errorf("exit code %d:\n%s", code, printed[max(0, len(printed)-1000):])
+	}
+}
+
+// A CA that only its form keeps from issuing: the finding names the field that would
+// accept it.
+func TestACAOfAnotherFormIsToldOfTheProfile(t *testing.T) {
+	t.Parallel()
+	loose := selfSigned(t, testca.Template{CommonName: "Loose", CA: true, ExtraExtensions: []pkix.Extension{notCriticalCA}})
+	printed, code := checked(t, repository{"a.json": fields{"certificateTrustStore": stored(loose)}}.write(t))
+	if code != exitNo || !strings.Contains(printed, "which certificateProfile: compatible does not ask for [anchor_refused]") {
+		t.Errorf("exit code %d:\n%s", code, printed)
+	}
+	printed, code = checked(t, repository{"a.json": fields{"certificateTrustStore": stored(loose), "certificateProfile": "compatible"}}.write(t))
+	if code != exitOK || !strings.Contains(printed, "1 CA in the store would be refused without [profile_compatible]") {
+		t.Errorf("exit code %d:\n%s", code, printed)
+	}
+}
+
+// Hard mode makes an error of what soft mode survives.
+func TestTheSeverityFollowsTheMode(t *testing.T) {
+	t.Parallel()
+	ca := authority(t, "CA")
+	for mode, want := range map[string]severity{"soft": isWarning, "hard": isError} {
+		found := findings(t, repository{"a.json": fields{"certificateTrustStore": stored(ca), "revocation": map[string]string{"mode": mode}}}.write(t))
+		if len(found) != 1 || found[0].Code != codeNoRevocations || found[0].Severity != want {
+			t.Errorf("%s: %+v", mode, found)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/decision"
+	"github.com/certbearer/certbearer/policies/revocation"
 	"github.com/certbearer/certbearer/policies/truststore"
 )
 
@@ -30,6 +31,7 @@ type examiner struct {
 	trusting map[[32]byte][]string // by truststore.Anchor.ID, of those that several clients hold
 	twins    twins
 	kin      *kin
+	listed   map[[32]byte]bool // CAs, by truststore.Anchor.ID, with a list in the folder
 }
 
 // remark is one surprise. Without an entry it is about the document.
@@ -43,6 +45,9 @@ type remark struct {
 // finding says where the surprise is.
 func (r remark) finding(file string, number int, document *policies.Document) finding {
 	f := finding{Code: r.code, File: file, Line: document.LineOf(r.field), Document: number, Client: document.ID, Field: r.field, Problem: r.problem}
+	if document.Client.Revocation().Mode == revocation.Hard {
+		f.Severity = rowOf(r.code).InHard
+	}
 	if r.entry != nil {
 		f.Block, f.Subject = r.entry.Block, subjectOf(*r.entry)
 		f.Thumbprint = hex.EncodeToString(r.entry.Thumbprint[:])
@@ -51,9 +56,9 @@ func (r remark) finding(file string, number int, document *policies.Document) fi
 	return f
 }
 
-func newExaminer(snapshot *policies.Snapshot, options policies.Options, at time.Time, soon time.Duration) *examiner {
+func newExaminer(snapshot *policies.Snapshot, lists policies.CRLs, options policies.Options, at time.Time, soon time.Duration) *examiner {
 	x := &examiner{snapshot: snapshot, at: at, soon: soon, shareOK: options.AllowSharedAnchors, bindAll: options.RequireBinding,
-		trusting: make(map[[32]byte][]string), twins: make(twins), kin: newKin()}
+		trusting: make(map[[32]byte][]string), twins: make(twins), kin: newKin(), listed: withLists(snapshot, lists)}
 	for _, client := range snapshot.Sorted() {
 		for _, anchor := range client.Anchors() {
 			x.twins.add(client, anchor)
@@ -77,7 +82,7 @@ func (x *examiner) examine(at docPlace, document policies.Document) []remark {
 	}
 	var remarks []remark
 	if client.Status() == policies.StatusActive {
-		remarks = x.accepting(document)
+		remarks = append(x.accepting(document), x.revocation(document)...)
 	}
 	if client.Mode() == policies.ModeShadow {
 		remarks = append(remarks, remark{code: codeInShadow, field: "mode", problem: x.inShadow()})
@@ -144,10 +149,16 @@ func (x *examiner) acceptsSomebody(document policies.Document) bool {
 // issuesFor reports whether certificates of the CA are accepted as the client's, at
 // least while the CA is valid.
 func (x *examiner) issuesFor(client *policies.Client, anchor *truststore.Anchor) bool {
-	if anchor.CheckUsableOn(client.Terms(anchor.Certificate.NotAfter)) != nil {
+	if usable(client, anchor) != nil {
 		return false
 	}
 	return !client.Binding().IsZero() || !x.bindAll && (x.shareOK || x.snapshot.AnchorHolders(anchor) <= 1)
+}
+
+// usable says why the CA can be on no path of the client's, at a time at which it is
+// valid.
+func usable(client *policies.Client, anchor *truststore.Anchor) error {
+	return anchor.CheckUsableOn(client.Terms(anchor.Certificate.NotAfter))
 }
 
 // subjectOf returns the subject for people, bounded.
@@ -184,6 +195,9 @@ func (x *examiner) entry(client *policies.Client, entry truststore.Entry) []rema
 	}
 	if others := x.twins.of(client, anchor); others != "" {
 		remarks = append(remarks, remark{code: codeAnchorTwin, problem: "is a CA, and " + others + " a CA of the same name and key identifier with another key: judging certificates of either costs more"})
+	}
+	if why := aloneAbove(client, anchor); why != "" {
+		remarks = append(remarks, remark{code: codeIntermediate, problem: why})
 	}
 	return append(remarks, x.unbound(client, entry, anchor)...)
 }
@@ -232,7 +246,7 @@ func (x *examiner) condition(client *policies.Client, entry truststore.Entry) []
 	} else if found, soon := x.validity(entry, pinned); soon {
 		remarks = append(remarks, found)
 	}
-	if pinned && anchor != nil && anchor.CheckUsableOn(client.Terms(anchor.Certificate.NotAfter)) == nil && !(x.bindAll && client.Binding().IsZero()) {
+	if pinned && anchor != nil && usable(client, anchor) == nil && !(x.bindAll && client.Binding().IsZero()) {
 		remarks = append(remarks, remark{code: codeAlsoIssues, problem: "also issues: it is pinned and a CA, so certificates that it signs are accepted as well; tokenEndpointAuthMethod self_signed_tls_client_auth ends that"})
 	}
 	return remarks
@@ -240,14 +254,13 @@ func (x *examiner) condition(client *policies.Client, entry truststore.Entry) []
 
 // form says why the certificate would be refused at any time.
 func (x *examiner) form(client *policies.Client, entry truststore.Entry, anchor *truststore.Anchor, pinned bool) (remark, bool) {
-	end := entry.Certificate.NotAfter
 	if pinned {
-		if err := truststore.CheckLeaf(entry.Certificate, end); err != nil {
+		if err := truststore.CheckLeaf(entry.Certificate, entry.Certificate.NotAfter); err != nil {
 			return remark{code: codeOfRefusal(err, codePinRefused), problem: "is refused: " + whyRefused(err)}, true
 		}
 	}
 	if anchor != nil {
-		if err := anchor.CheckUsableOn(client.Terms(end)); err != nil {
+		if err := usable(client, anchor); err != nil {
 			return remark{code: codeOfRefusal(err, codeAnchorRefused), problem: "vouches for nobody: " + whyRefused(err)}, true
 		}
 	}
