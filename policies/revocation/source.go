@@ -131,7 +131,7 @@ func (f *Fetcher) fetch(ctx context.Context, s *source, l Location) error {
 		return err
 	}
 	if _, end := next.times(); !now.Before(end) {
-		return in(Stale, fmt.Errorf("what the location has ended at %s", end.UTC().Format(time.RFC3339)))
+		return in(Stale, errEnded(end))
 	}
 	return nil
 }

@@ -46,6 +46,7 @@ const (
 	codeAnchorTwin        code = "anchor_twin"
 	codeProfile           code = "profile_compatible"
 	codeNoRevocations     code = "no_revocations"
+	codeLocationUnusable  code = "location_unusable"
 	codeIntermediate      code = "anchor_is_intermediate"
 	codeCRLUnsigned       code = "crl_unsigned"
 	codeCRLEnded          code = "crl_ended"
@@ -94,6 +95,7 @@ func checkCodes() []codeRow {
 		{codeAnchorTwin, isWarning, "", "another CA has the same name and key identifier, and another key: judging certificates of either costs more, and may exceed the bound of signature checks", "ask whose CA is the real one; have one of them named otherwise"},
 		{codeProfile, isWarning, "", "`certificateProfile` is `compatible`", "ask for certificates of the form that RFC 5280 has, then take it out"},
 		{codeNoRevocations, isWarning, isError, "`revocation` without anywhere to learn of revocations: in `hard` mode every certificate of the client's CAs is refused, in `soft` mode none is", "name the CA's list in `revocation.locations`, or its hosts in `revocation.hosts`, or put the list into the folder"},
+		{codeLocationUnusable, isWarning, isError, "with `--online`, a location of revocations cannot be used: unreachable, forbidden, timed_out, declined, too_large, malformed, unsigned or stale", "mend the location, or have `revocation` name another; an address that is not public has to be in `revocation.allow` of the configuration"},
 		{codeIntermediate, isNote, "", "with `revocation`, a CA whose own issuer is not in the store: whether it was itself revoked is not asked", "put its issuer's certificate into the store as well, if you trust what else that issues"},
 		{codeCRLUnsigned, isWarning, "", "a revocation list is signed by no CA of a client", "ask whether it is the list of the right CA; take it out otherwise"},
 		{codeCRLEnded, isWarning, "", "the nextUpdate of a revocation list has passed: it still revokes, and vouches for nothing", "put the CA's next list in its place"},

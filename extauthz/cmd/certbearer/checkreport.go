@@ -30,17 +30,21 @@ type finding struct {
 	Block      int    `json:"block,omitempty"`
 	Subject    string `json:"subject,omitempty"`
 	Thumbprint string `json:"thumbprint,omitempty"`
-	Problem    string `json:"problem"`
-	Advice     string `json:"advice"`
+	// Location is where revocations are, without its query.
+	Location string `json:"location,omitempty"`
+	Problem  string `json:"problem"`
+	Advice   string `json:"advice"`
 }
 
 // clientsReport is what clients check prints.
 type clientsReport struct {
-	Documents int       `json:"documents"`
-	Clients   int       `json:"clients"`
-	Errors    int       `json:"errors"`
-	Warnings  int       `json:"warnings"`
-	Notes     int       `json:"notes"`
+	Documents int `json:"documents"`
+	Clients   int `json:"clients"`
+	Errors    int `json:"errors"`
+	Warnings  int `json:"warnings"`
+	Notes     int `json:"notes"`
+	// Locations counts those that were asked, with --online.
+	Locations int       `json:"locations,omitempty"`
 	Findings  []finding `json:"findings"`
 
 	dir   string

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/dirsource"
+	"github.com/certbearer/certbearer/policies/revocation"
 	"github.com/certbearer/certbearer/policies/truststore"
 )
 
@@ -25,16 +27,25 @@ type clientsFolder struct {
 // source says what to read. It is never strict: these commands show what there
 // is, not what a server would hold on to.
 func (f clientsFolder) source() (dirsource.Config, error) {
-	if f.Dir != "" {
-		return dirsource.Config{Dir: f.Dir}, nil
+	source, _, err := f.sourceAndAllowed()
+	return source, err
+}
+
+// sourceAndAllowed says, too, which addresses are fetched from although they are not
+// public. A folder that is named takes the place of the configuration's; the rest of
+// the configuration counts if it is named as well.
+func (f clientsFolder) sourceAndAllowed() (dirsource.Config, []revocation.Allowed, error) {
+	if f.Dir != "" && f.Config == "" {
+		return dirsource.Config{Dir: f.Dir}, nil, nil
 	}
 	settings, err := f.load()
 	if err != nil {
-		return dirsource.Config{}, err
+		return dirsource.Config{}, nil, err
 	}
 	source := sourceConfig(settings)
 	source.Strict = false
-	return source, nil
+	source.Dir = cmp.Or(f.Dir, source.Dir)
+	return source, allowedToFetch(settings), nil
 }
 
 // inArgument says from where the folder's name came.

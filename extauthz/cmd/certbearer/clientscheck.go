@@ -1,19 +1,24 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/dirsource"
+	"github.com/certbearer/certbearer/policies/revocation"
 )
 
 type clientsCheckCommand struct {
 	clientsFolder
-	ExpiresWithin days   `help:"Warn of certificates that end within that time: 30d, 6w or 12h." default:"30d" placeholder:"TIME"`
-	FailOn        string `help:"What makes the exit code 1: error, or warning for both." enum:"error,warning" default:"error"`
-	Codes         bool   `help:"List the codes of all findings, and read nothing."`
-	JSON          bool   `name:"json" help:"Print JSON."`
+	ExpiresWithin days          `help:"Warn of certificates that end within that time: 30d, 6w or 12h." default:"30d" placeholder:"TIME"`
+	FailOn        string        `help:"What makes the exit code 1: error, or warning for both." enum:"error,warning" default:"error"`
+	Online        bool          `help:"Ask the locations of revocations, as a server would, whether they can be used."`
+	OnlineTimeout time.Duration `help:"How long one location may take." default:"30s" placeholder:"TIME"`
+	Codes         bool          `help:"List the codes of all findings, and read nothing."`
+	JSON          bool          `name:"json" help:"Print JSON."`
 }
 
 // Help says what stands below the flags.
@@ -26,6 +31,7 @@ look like a CA's and are none. Each has a code; docs/clients-check.md has all.
 
   certbearer clients check
   certbearer clients check ./clients --fail-on=warning && git commit
+  certbearer clients check --config certbearer.yaml --online
   certbearer clients check ./clients --json | jq '.findings[].code'
 
 Exit codes: 0 no errors, though there may be warnings; 1 errors, or what
@@ -37,11 +43,11 @@ func (k clientsCheckCommand) Run(c *console) error {
 	if k.Codes {
 		return k.printCodes(c)
 	}
-	source, err := k.source()
+	source, allowed, err := k.sourceAndAllowed()
 	if err != nil {
 		return err
 	}
-	report, err := k.check(source, time.Now())
+	report, err := k.check(c.ctx, source, allowed, time.Now())
 	if err != nil {
 		return k.inArgument(err)
 	}
@@ -67,7 +73,7 @@ func (k clientsCheckCommand) printCodes(c *console) error {
 	return printTable(c.stdout, rows)
 }
 
-func (k clientsCheckCommand) check(source dirsource.Config, at time.Time) (*clientsReport, error) {
+func (k clientsCheckCommand) check(ctx context.Context, source dirsource.Config, allowed []revocation.Allowed, at time.Time) (*clientsReport, error) {
 	snapshot, found, err := dirsource.Load(source)
 	if err != nil {
 		return nil, err
@@ -81,7 +87,11 @@ func (k clientsCheckCommand) check(source dirsource.Config, at time.Time) (*clie
 	}
 	report.addCRLs(found.CRLs, at)
 	examiner := newExaminer(snapshot, found.CRLs, source.Options, at, time.Duration(k.ExpiresWithin))
+	wanted := newLocations()
 	err = eachDocument(source.Dir, func(file string, number int, document policies.Document) {
+		if k.Online {
+			wanted.add(docPlace{file, number}, &document)
+		}
 		for _, remark := range examiner.examine(docPlace{file, number}, document) {
 			report.add(remark.finding(file, number, &document))
 		}
@@ -92,7 +102,11 @@ func (k clientsCheckCommand) check(source dirsource.Config, at time.Time) (*clie
 	if err == nil {
 		err = lookForKeys(source.Dir, found.Faults, report)
 	}
+	wanted.probe(ctx, revocation.NewWeb(allowed), k.OnlineTimeout, at, report)
 	report.sort()
+	if err == nil && ctx.Err() != nil {
+		err = errors.New("the check was stopped")
+	}
 	return report, err
 }
 
