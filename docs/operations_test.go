@@ -68,7 +68,9 @@ func firstCells(text string) []string {
 
 func TestEveryMetricIsDescribedWithItsLabels(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	metrics, err := audit.NewMetrics(registry, audit.MetricsConfig{})
+	metrics, err := audit.NewMetrics(registry, audit.MetricsConfig{CRLs: func() audit.CRLs {
+		return audit.CRLs{Lists: []audit.CRL{{Source: "a"}}, Fetches: map[string]uint64{"ok": 1}}
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,12 +67,13 @@ const (
 	SubjectTLS                        // certificate, key and CAs of a listener
 	SubjectAudit                      // the audit file
 	SubjectRevocations                // the revoked tokens
+	SubjectCRLs                       // the CRLs beside the client documents
 	subjectCount
 )
 
 // String returns the label's value, such as "clients".
 func (s Subject) String() string {
-	return [...]string{"clients", "keys", "tls", "audit", "revocations", "unknown"}[min(s, subjectCount)]
+	return [...]string{"clients", "keys", "tls", "audit", "revocations", "crls", "unknown"}[min(s, subjectCount)]
 }
 
 const (

@@ -15,8 +15,9 @@ type MetricsConfig struct {
 	// Routes are the names that the label route may have. Any other name is
 	// counted under the empty one, so that callers cannot make series.
 	Routes   []string
-	Recorder *Recorder  // whose records are counted; nil: none
-	Cached   func() int // tokens in the cache, asked at each scrape; nil: 0
+	Recorder *Recorder   // whose records are counted; nil: none
+	Cached   func() int  // tokens in the cache, asked at each scrape; nil: 0
+	CRLs     func() CRLs // what is known of revocations, asked at each scrape; nil: nothing
 	Version  string
 	Revision string
 }
@@ -64,6 +65,7 @@ func NewMetrics(registry prometheus.Registerer, config MetricsConfig) (*Metrics,
 	}
 	r.recorder(config.Recorder)
 	r.cache(config.Cached)
+	add(r, crlCollector{config.CRLs})
 	r.build(config.Version, config.Revision)
 	if r.err != nil {
 		return nil, fmt.Errorf("metrics: %w", r.err)

@@ -29,7 +29,7 @@ func newMetrics(t testing.TB, config audit.MetricsConfig) (*audit.Metrics, *prom
 }
 
 func TestEveryMetricIsThereFromTheStart(t *testing.T) {
-	_, registry := newMetrics(t, audit.MetricsConfig{Routes: []string{"api"}})
+	_, registry := newMetrics(t, audit.MetricsConfig{Routes: []string{"api"}, CRLs: oneCRL})
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -97,11 +97,13 @@ certbearer_panics_total 1
 certbearer_proxy_connections_refused_total 0
 certbearer_reloads_total{result="error",what="audit"} 0
 certbearer_reloads_total{result="error",what="clients"} 0
+certbearer_reloads_total{result="error",what="crls"} 0
 certbearer_reloads_total{result="error",what="keys"} 0
 certbearer_reloads_total{result="error",what="revocations"} 0
 certbearer_reloads_total{result="error",what="tls"} 1
 certbearer_reloads_total{result="ok",what="audit"} 0
 certbearer_reloads_total{result="ok",what="clients"} 1
+certbearer_reloads_total{result="ok",what="crls"} 0
 certbearer_reloads_total{result="ok",what="keys"} 0
 certbearer_reloads_total{result="ok",what="revocations"} 0
 certbearer_reloads_total{result="ok",what="tls"} 0
@@ -112,7 +114,7 @@ certbearer_token_cache_entries 7
 certbearer_tokens_minted_total 1
 certbearer_tokens_reused_total 2
 `
-	if diff := cmp.Diff(strings.TrimSpace(want), series(t, registry, "decisions", "shadow_decisions", "check")); diff != "" {
+	if diff := cmp.Diff(strings.TrimSpace(want), series(t, registry, "decisions", "shadow_decisions", "check", "crl", "revocation")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	m.SetUnauthenticated(false)

@@ -24,6 +24,11 @@ const (
 	nameCertificates    = "certbearer_client_certificates"
 	nameExpiry          = "certbearer_client_certificate_expiry_timestamp_seconds"
 	nameBuild           = "certbearer_build_info"
+	nameCRLAge          = "certbearer_crl_age_seconds"
+	nameCRLNext         = "certbearer_crl_next_update_seconds"
+	nameCRLsLeftOut     = "certbearer_crls_left_out"
+	nameSources         = "certbearer_revocation_sources"
+	nameFetches         = "certbearer_revocation_fetches_total"
 )
 
 // Names returns the names of all metrics, sorted.
@@ -32,6 +37,7 @@ func Names() []string {
 		nameDecisions, nameShadowDecisions, nameShadow, nameDuration, nameClients, nameFaulty, nameReloads,
 		nameGeneration, nameCacheEntries, nameMinted, nameReused, nameRecords,
 		nameDropped, nameWriteErrors, nameUnauthenticated, namePanics, nameProxyRefused, nameCertificates, nameExpiry, nameBuild,
+		nameCRLAge, nameCRLNext, nameCRLsLeftOut, nameSources, nameFetches,
 	}
 	slices.Sort(names)
 	return names

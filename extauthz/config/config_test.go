@@ -318,6 +318,11 @@ func TestAccepted(t *testing.T) {
 		"nothing that was fetched may be kept, and nobody wait": {
 			minimal + "revocation: {directory: \"\", wait: 0s}\n", func(c *config.Config) { c.Revocation.Directory, c.Revocation.Wait = "", 0 },
 		},
+		"what was fetched is kept beside the keys": {
+			minimal + "keys: {directory: /var/lib/certbearer/keys}\n", func(c *config.Config) {
+				c.Keys.Directory, c.Revocation.Directory = "/var/lib/certbearer/keys", "/var/lib/certbearer/crls"
+			},
+		},
 		"where Envoy is less patient, so are we": {
 			minimal + "envoy: {timeout: 100ms}\n", func(c *config.Config) { c.Envoy.Timeout, c.Revocation.Wait = 100*time.Millisecond, 40*time.Millisecond },
 		},

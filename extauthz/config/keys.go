@@ -77,7 +77,7 @@ func Keys() []Key {
 		{"routes[].inject.bind", "", "as the global one, which holds without it"},
 		{"routes[].inject.typ", "", "as the global one, which holds without it"},
 		{"routes[].inject.clientCert", "", "as the global one, which holds without it"},
-		{"revocation.directory", "crls", "the folder in which fetched CRLs and OCSP answers are kept for the next start; `\"\"` keeps none"},
+		{"revocation.directory", "crls", "the folder in which fetched CRLs and OCSP answers are kept for the next start, without it one beside keys.directory; `\"\"` keeps none"},
 		{"revocation.allow[].addresses", Required, "addresses or networks to fetch from although they are not public, such as those of a CA of your own ([revocation](docs/revocation.md))"},
 		{"revocation.allow[].ports", "", "the ports there; without it 80 and 443"},
 		{"revocation.refresh", "1h", "after what time at most a location is asked again, 1s to 24h"},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -40,9 +41,11 @@ const (
 )
 
 // readRevocation takes Envoy's patience: an answer that comes later is none.
-func readRevocation(m *mapping, patience time.Duration) Revocation {
+// keys is the folder beside which things are kept by default: certbearer writes there
+// anyway.
+func readRevocation(m *mapping, keys string, patience time.Duration) Revocation {
 	r := Revocation{
-		Directory: text(m, "directory", resolved(m.doc, "crls"), orEmpty(m.doc.filePath)),
+		Directory: text(m, "directory", filepath.Join(filepath.Dir(keys), "crls"), orEmpty(m.doc.filePath)),
 		Allow:     readAllow(m),
 		Refresh:   duration(m, "refresh", time.Hour, time.Second, 24*time.Hour),
 		Quota:     number(m, "quota", 1024, 1, 1<<20),

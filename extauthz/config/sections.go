@@ -32,7 +32,9 @@ func readConfig(m *mapping) *Config {
 		Audit:                 section(m, "audit", readAudit),
 	}
 	readAddresses(m, config)
-	config.Revocation = section(m, "revocation", func(inner *mapping) Revocation { return readRevocation(inner, config.Envoy.Timeout) })
+	config.Revocation = section(m, "revocation", func(inner *mapping) Revocation {
+		return readRevocation(inner, config.Keys.Directory, config.Envoy.Timeout)
+	})
 	config.Nginx = section(m, "nginx", func(inner *mapping) Nginx { return readNginx(inner, config.Proxies) })
 	config.Routes = readRoutes(m, config)
 	checkProfile(m, config)

@@ -65,7 +65,7 @@ func (g *gateway) publicHandlerFrom(source peercert.Source, presented presenting
 	if err != nil {
 		return nil, err
 	}
-	return g.publicHandler(authn.New(reader), presented, requestID, from)
+	return g.publicHandler(authn.New(reader).Asking(g.crls), presented, requestID, from)
 }
 
 // publicHandler serves what anybody may ask: keys, metadata, and the endpoints.

@@ -18,6 +18,7 @@ import (
 	"github.com/certbearer/certbearer/extauthz/audit"
 	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/extauthz/listener"
+	"github.com/certbearer/certbearer/extauthz/revocations"
 	"github.com/certbearer/certbearer/extauthz/signer"
 	"github.com/certbearer/certbearer/extauthz/state"
 	"github.com/certbearer/certbearer/extauthz/tokenendpoint"
@@ -30,6 +31,7 @@ import (
 const (
 	needClients = "clients"
 	needKeys    = "keys"
+	needCRLs    = "crls"
 )
 
 // drainDelay is the time in which whoever watches readyz or gRPC health learns
@@ -55,6 +57,9 @@ type gateway struct {
 	faults    faults
 	refusals  refusals
 
+	crls        *revocations.Keeper // what CAs take back
+	followed    func()              // tells that the first clients are there
+	haveClients <-chan struct{}
 	revocations *tokens.Revocations
 
 	publishing sync.Mutex
@@ -72,7 +77,7 @@ func newGateway(ctx context.Context, c *config.Config, log *slog.Logger) (_ *gat
 		source:    dirsource.New(sourceConfig(c)),
 		keeper:    signer.NewKeeper(c.Keys.Directory, keyOptions(c), rotation(c)),
 		registry:  prometheus.NewRegistry(),
-		readiness: listener.NewReadiness(needClients, needKeys),
+		readiness: listener.NewReadiness(needClients, needKeys, needCRLs),
 
 		clientsChanged: make(chan struct{}, 1),
 	}
@@ -85,6 +90,9 @@ func newGateway(ctx context.Context, c *config.Config, log *slog.Logger) (_ *gat
 		return nil, inSetting("audit.to", "audit", err)
 	}
 	if g.cache, err = tokens.NewCache(cacheOptions(c)); err != nil {
+		return nil, err
+	}
+	if err := g.openCRLs(); err != nil {
 		return nil, err
 	}
 	if err := g.openMetrics(); err != nil {
@@ -106,6 +114,7 @@ func (g *gateway) openMetrics() error {
 		Routes:   append(routeNames(g.config), tokenendpoint.Names()...),
 		Recorder: g.recorder,
 		Cached:   g.cache.Len,
+		CRLs:     g.shownCRLs,
 		Version:  version,
 		Revision: revision(),
 	})
@@ -129,7 +138,7 @@ func (g *gateway) newServer() (*extauthz.Server, error) {
 	return extauthz.NewServer(extauthz.Config{
 		State:                 &g.holder,
 		Routes:                table,
-		Authenticator:         authenticator,
+		Authenticator:         authenticator.Asking(g.crls),
 		Tokens:                g.cache,
 		Audit:                 g.recorder,
 		Metrics:               g.metrics,
@@ -235,6 +244,8 @@ func (g *gateway) run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { g.cache.Run(background) })
 	loops.Go(func() { g.watchRevocations(background) })
+	loops.Go(func() { _ = g.crls.Run(background) }) // whose error is that it runs already
+	loops.Go(func() { g.awaitCRLs(background) })
 	loops.Go(func() { g.watchExpiries(background) })
 	loops.Go(func() { g.keeper.Run(background, g.keysReported) })
 	loops.Go(func() {
@@ -278,13 +289,15 @@ func (g *gateway) publishClients(snapshot *policies.Snapshot, report policies.Re
 	for _, warning := range report.Warnings {
 		g.log.Warn("client document", "warning", warning.Error())
 	}
-	g.metrics.Reloaded(audit.SubjectClients, firstFault(report))
+	g.metrics.Reloaded(audit.SubjectClients, firstFault(report.Faults))
+	g.publishCRLs(report.CRLs)
 	if report.Kept {
 		g.log.Warn(keptText(snapshot), "documents", report.Documents, "faults", len(report.Faults))
 	}
 	if snapshot == nil {
 		return
 	}
+	g.crls.Follow(snapshot)
 	generation := g.publish(func(s state.State) state.State {
 		s.Clients = snapshot
 		return s
@@ -299,6 +312,7 @@ func (g *gateway) publishClients(snapshot *policies.Snapshot, report policies.Re
 	g.clientsPublished()
 	g.log.Info("clients loaded", "clients", snapshot.Len(), "documents", report.Documents, "faults", len(report.Faults), "generation", generation)
 	g.readiness.Lift(needClients)
+	g.followed()
 }
 
 // keptText says what clients.strict has done about faults.
@@ -309,11 +323,11 @@ func keptText(snapshot *policies.Snapshot) string {
 	return "clients.strict: the whole last good set stays in use, but for clients turned off, until every fault is mended"
 }
 
-func firstFault(report policies.Report) error {
-	if len(report.Faults) == 0 {
+func firstFault(faults []policies.Fault) error {
+	if len(faults) == 0 {
 		return nil
 	}
-	return &report.Faults[0]
+	return &faults[0]
 }
 
 // reload reads everything again that a file holds, but not the configuration

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -63,6 +64,8 @@ func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 		Warnings:               append([]string{}, slices.Concat(g.keyWarnings(st), proxyWarnings(g.config), g.faults.warnings())...),
 		Shadow:                 shadowOf(g.config, st.Clients),
 	}
+	crlFaults, crlWarnings := g.crlTroubles(time.Now())
+	h.Faults, h.Warnings = append(h.Faults, crlFaults...), append(h.Warnings, crlWarnings...)
 	h.Warnings = append(h.Warnings, clientShadowWarnings(g.config, h.Shadow.Clients)...)
 	h.Warnings = append(h.Warnings, expiryWarnings(g.expiries.Load())...)
 	if st.Clients != nil {
@@ -151,7 +154,7 @@ func (f *faults) texts() []string {
 	if f.kept != "" {
 		out = append(out, f.kept)
 	}
-	for _, fault := range f.clients.Faults {
+	for _, fault := range slices.Concat(f.clients.Faults, f.clients.CRLs.Faults) {
 		out = append(out, "clients: "+fault.Error())
 	}
 	return out
@@ -161,7 +164,7 @@ func (f *faults) warnings() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := []string{}
-	for _, warning := range f.clients.Warnings {
+	for _, warning := range slices.Concat(f.clients.Warnings, f.clients.CRLs.Warnings) {
 		out = append(out, "clients: "+warning.Error())
 	}
 	return out
@@ -179,4 +182,11 @@ func (g *gateway) listenHTTP(ctx context.Context, name, address string, handler 
 	}
 	g.servers = append(g.servers, server)
 	return nil
+}
+
+// crlFiles are the lists in use beside the client documents.
+func (f *faults) crlFiles() []policies.CRLFile {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.clients.CRLs.Files
 }

@@ -64,7 +64,7 @@ func (g *gateway) proxyHandler(checks *extauthz.Server, proxy config.Proxy) (htt
 	if err != nil {
 		return nil, err
 	}
-	by := authn.For(proxy.Name, reader)
+	by := authn.For(proxy.Name, reader).Asking(g.crls)
 	published, err := g.publicHandler(by, forwarded, keptRequestID, unknownSource)
 	if err != nil {
 		return nil, err
