@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/certbearer/certbearer/extauthz"
+	"github.com/certbearer/certbearer/extauthz/audit"
 	"github.com/certbearer/certbearer/extauthz/authn"
 	"github.com/certbearer/certbearer/extauthz/config"
 	"github.com/certbearer/certbearer/extauthz/state"
@@ -66,7 +68,11 @@ func (e explainCommand) Run(c *console) error {
 	if e.Record != "" || e.Audit != "" {
 		return e.again(c, settings)
 	}
-	request, err := e.request(settings)
+	ders, err := e.presented().read()
+	if err != nil {
+		return err
+	}
+	request, err := e.request(settings, ders)
 	if err != nil {
 		return err
 	}
@@ -80,6 +86,12 @@ func (e explainCommand) Run(c *console) error {
 	}
 	told := e.decide(c.ctx, explainer, clients, request)
 	told.describeToken(settings, request.At)
+	if from := settings.Certificate; from.From == config.FromHeader {
+		told.readFrom("what " + from.Header + " would hold")
+	}
+	if err := e.inquire(c, settings, explainer, clients, told, ders); err != nil {
+		return err
+	}
 	if e.JSON {
 		err = printJSON(c.stdout, told)
 	} else {
@@ -95,6 +107,41 @@ func (e explainCommand) decide(ctx context.Context, explainer *extauthz.Explaine
 	var trace decision.Trace
 	explained := explainer.Explain(ctx, &state.State{Clients: clients}, request, e.ClientID, &trace)
 	return newExplanation(explained, trace.Entries())
+}
+
+// inquire looks into what was decided, if the certificates can be read.
+func (e explainCommand) inquire(c *console, settings *config.Config, explainer *extauthz.Explainer, clients *policies.Snapshot, told *explanation, ders [][]byte) error {
+	in := world{clients: clients, clientID: e.ClientID, at: orNow(e.Time)}
+	for _, der := range ders {
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil // the steps say so
+		}
+		in.presented = append(in.presented, certificate)
+	}
+	again := func(w world) extauthz.Explanation {
+		var ders [][]byte
+		for _, certificate := range w.presented {
+			ders = append(ders, certificate.Raw)
+		}
+		request, err := e.request(settings, ders)
+		if err != nil {
+			return extauthz.Explanation{Err: err}
+		}
+		request.At = w.at
+		return explainer.Explain(c.ctx, &state.State{Clients: w.clients}, request, w.clientID, nil)
+	}
+	if err := told.inquire(settings.Clients.Directory, in, again); err != nil {
+		return err
+	}
+	if !mayBeMended(told.Reason) && told.Reason != decision.CertificateRevoked {
+		return nil // no certificate was judged
+	}
+	asked := audit.Recorded{Time: in.at, ClientID: e.ClientID, Evidence: string(settings.Certificate.From), Chain: in.presented, ChainLength: len(in.presented)}
+	looker := replayer{settings: settings, clients: clients}
+	var err error
+	told.Facts, err = looker.facts(&replay{record: asked, now: told})
+	return err
 }
 
 // loadClients reads the documents and says on stderr if some have faults: the
@@ -161,7 +208,7 @@ func orElse(given *string, standard string) string {
 }
 
 // request is the check that Envoy would send.
-func (e explainCommand) request(settings *config.Config) (*wire.Request, error) {
+func (e explainCommand) request(settings *config.Config, ders [][]byte) (*wire.Request, error) {
 	method, at := orElse(e.Method, "GET"), orElse(e.URL, "https://localhost/")
 	target, err := url.Parse(at)
 	if err != nil || target.Host == "" || target.Scheme != "https" && target.Scheme != "http" {
@@ -169,10 +216,6 @@ func (e explainCommand) request(settings *config.Config) (*wire.Request, error) 
 	}
 	if !methodToken.MatchString(method) {
 		return nil, errors.New("--method: is no HTTP method such as GET")
-	}
-	ders, err := e.presented().read()
-	if err != nil {
-		return nil, err
 	}
 	request := &wire.Request{}
 	request.Method, request.Scheme, request.Host = method, target.Scheme, target.Host

@@ -203,6 +203,7 @@ func (r *replay) print(w io.Writer) error {
 	for _, fact := range r.facts {
 		summary = append(summary, labelled{"fact", fact})
 	}
+	summary = append(summary, r.now.ways()...)
 	return printLabelled(w, append(summary, labelled{"what to do", r.advice()}))
 }
 

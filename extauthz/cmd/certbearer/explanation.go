@@ -8,6 +8,7 @@ import (
 
 	"github.com/certbearer/certbearer/extauthz"
 	"github.com/certbearer/certbearer/extauthz/config"
+	"github.com/certbearer/certbearer/extauthz/peercert"
 	"github.com/certbearer/certbearer/extauthz/tokens"
 	"github.com/certbearer/certbearer/policies/decision"
 )
@@ -25,6 +26,13 @@ type explanation struct {
 	Token   *expectedToken   `json:"token,omitempty"`
 	Advice  string           `json:"advice"`
 	Steps   []decision.Entry `json:"steps"`
+	// Tried are the paths that were tried, by client: by that which decided, or by
+	// those that a refused certificate comes near to.
+	Tried []clientTried `json:"tried,omitempty"`
+	// Facts are what an operator would look up next about a refusal.
+	Facts []string `json:"facts,omitempty"`
+	// WouldPass is what would make a refused request pass; nil: nobody looked.
+	WouldPass []way `json:"would_pass,omitzero"`
 
 	of extauthz.Explanation
 }
@@ -63,6 +71,17 @@ func newExplanation(of extauthz.Explanation, steps []decision.Entry) *explanatio
 	return e
 }
 
+// readFrom puts where the certificates were found into the step that read them, where
+// they stood in for what a proxy sends in another form.
+func (e *explanation) readFrom(place string) {
+	const stoodIn = ", from " + string(peercert.Peer)
+	for i, step := range e.Steps {
+		if detail, found := strings.CutSuffix(step.Detail, stoodIn); found && step.Step == decision.StepEvidence {
+			e.Steps[i].Detail = detail + ", from " + place
+		}
+	}
+}
+
 // describeToken says what would be injected, as extauthz asks tokens for it.
 func (e *explanation) describeToken(settings *config.Config, at time.Time) {
 	if e.Reason != decision.Allowed {
@@ -82,10 +101,16 @@ func (e *explanation) print(w io.Writer) error {
 	if err := e.printSteps(w); err != nil {
 		return err
 	}
-	return printLabelled(w, e.summary())
+	summary := e.summary()
+	for _, fact := range e.Facts {
+		summary = append(summary, labelled{"fact", fact})
+	}
+	summary = append(summary, e.ways()...)
+	return printLabelled(w, append(summary, labelled{"what to do", e.Advice}))
 }
 
-// printSteps prints the steps and an empty line.
+// printSteps prints the steps, the paths that were tried, and an empty line after
+// each.
 func (e *explanation) printSteps(w io.Writer) error {
 	rows := [][]string{{"STEP", "OUTCOME", "DETAIL"}}
 	for _, step := range e.Steps {
@@ -94,8 +119,10 @@ func (e *explanation) printSteps(w io.Writer) error {
 	if err := printTable(w, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w)
-	return err
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return e.printTried(w)
 }
 
 type labelled struct{ label, text string }
@@ -127,7 +154,7 @@ func (e *explanation) summary() []labelled {
 	}
 	return []labelled{
 		{"decision", e.verdict()}, {"mode", mode}, {"because", e.Detail}, {"route", e.Route},
-		{"client", e.Client}, {"caller gets", e.outcome()}, {"what to do", e.Advice},
+		{"client", e.Client}, {"caller gets", e.outcome()},
 	}
 }
 

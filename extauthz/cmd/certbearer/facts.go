@@ -5,13 +5,12 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/certbearer/certbearer/extauthz/audit"
-	"github.com/certbearer/certbearer/extauthz/authn"
 	"github.com/certbearer/certbearer/extauthz/config"
-	"github.com/certbearer/certbearer/extauthz/peercert"
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/decision"
 	"github.com/certbearer/certbearer/policies/truststore"
@@ -35,7 +34,7 @@ func (p *replayer) facts(r *replay) ([]string, error) {
 	if len(r.record.Chain) < r.record.ChainLength {
 		facts = append(facts, fmt.Sprintf("of %d certificates that were presented %d are known here: the others may be what is missing", r.record.ChainLength, len(r.record.Chain)))
 	}
-	chain := authn.ChainOf(peercert.Evidence{Leaf: leaf, Intermediates: r.record.Chain[1:]})
+	chain := chainFrom(r.record.Chain)
 	for _, near := range p.clients.Candidates(chain, r.record.ClientID) {
 		facts = append(facts, "client "+near.ID+": "+near.Why)
 	}
@@ -45,7 +44,7 @@ func (p *replayer) facts(r *replay) ([]string, error) {
 	if r.now.Reason == decision.SubjectMismatch {
 		facts = append(facts, "the certificate has "+subjectsOf(leaf))
 	}
-	return facts, err
+	return append(facts, r.now.triedFacts()...), err
 }
 
 // whence says where the certificate is looked for that was not found there, or could
@@ -186,7 +185,7 @@ func (p *replayer) boundTo(chain *truststore.Chain) []string {
 		if binding.IsZero() || binding.Check(chain.Leaf) != nil || len(facts) == maxFacts {
 			continue
 		}
-		if _, err := truststore.Verify(chain, client.Anchors(), chain.Leaf.NotAfter.Add(-time.Second)); decision.ReasonOf(err) != decision.PathNotFound {
+		if _, err := client.Terms(chain.Leaf.NotAfter.Add(-time.Second)).Verify(chain, client.Anchors()); decision.ReasonOf(err) != decision.PathNotFound {
 			continue
 		}
 		facts = append(facts, fmt.Sprintf("client %s is bound to %s %s, which the certificate has, and none of its CAs leads to it: an intermediate may be missing, or the CA is a new one",
@@ -197,23 +196,40 @@ func (p *replayer) boundTo(chain *truststore.Chain) []string {
 
 // subjectsOf lists the names to which a client could be bound.
 func subjectsOf(leaf *x509.Certificate) string {
-	names := []string{fmt.Sprintf("subjectDn %q", leaf.Subject)}
-	if id, domain, err := truststore.SVID(leaf); err == nil {
-		names = append(names, "spiffe.id "+id, "spiffe.trustDomain "+domain)
-	} else if why := truststore.WhyNoSVID(leaf); why != "" {
-		names = append(names, "no X509-SVID, for "+why)
+	var shown []string
+	for _, name := range namesOf(leaf) {
+		if name.field == truststore.SubjectDN.String() {
+			name.text = strconv.Quote(name.text)
+		}
+		shown = append(shown, name.field+" "+name.text)
 	}
+	var workload []string
+	if id, domain, err := truststore.SVID(leaf); err == nil {
+		workload = []string{"spiffe.id " + id, "spiffe.trustDomain " + domain}
+	} else if why := truststore.WhyNoSVID(leaf); why != "" {
+		workload = []string{"no X509-SVID, for " + why}
+	}
+	shown = slices.Insert(shown, 1, workload...)
+	return strings.Join(shown[:min(len(shown), 2*maxFacts)], ", ")
+}
+
+// subjectName is a name to which a client could be bound: the field of tlsClientAuth
+// and its value.
+type subjectName struct{ field, text string }
+
+func namesOf(leaf *x509.Certificate) []subjectName {
+	names := []subjectName{{truststore.SubjectDN.String(), leaf.Subject.String()}}
 	for _, name := range leaf.DNSNames {
-		names = append(names, "sanDns "+name)
+		names = append(names, subjectName{truststore.SANDNS.String(), name})
 	}
 	for _, name := range leaf.URIs {
-		names = append(names, "sanUri "+name.String())
+		names = append(names, subjectName{truststore.SANURI.String(), name.String()})
 	}
 	for _, name := range leaf.IPAddresses {
-		names = append(names, "sanIp "+name.String())
+		names = append(names, subjectName{truststore.SANIP.String(), name.String()})
 	}
 	for _, name := range leaf.EmailAddresses {
-		names = append(names, "sanEmail "+name)
+		names = append(names, subjectName{truststore.SANEmail.String(), name})
 	}
-	return strings.Join(names[:min(len(names), 2*maxFacts)], ", ")
+	return names[:min(len(names), 4*maxFacts)]
 }

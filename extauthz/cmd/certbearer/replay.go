@@ -91,19 +91,31 @@ func (p *replayer) run(ctx context.Context, record audit.Recorded, from string, 
 		r.record.Chain, r.from = []*x509.Certificate{pinned}, "a client's trust store"
 	}
 	var trace decision.Trace
-	var explained extauthz.Explanation
-	if atEndpoint(record) {
-		explained = p.atEndpoint(ctx, r.record, &trace)
-	} else {
-		explained = p.atGateway(ctx, r.record, &trace)
-	}
-	r.now = newExplanation(explained, trace.Entries())
+	r.now = newExplanation(p.again(ctx, p.clients, r.record, &trace), trace.Entries())
+	r.now.readFrom(r.from)
 	if !atEndpoint(record) {
 		r.now.describeToken(p.settings, record.Time)
 	}
-	var err error
+	in := world{clients: p.clients, presented: r.record.Chain, clientID: record.ClientID, at: record.Time}
+	err := r.now.inquire(p.settings.Clients.Directory, in, func(w world) extauthz.Explanation {
+		other := r.record
+		other.Chain, other.ClientID, other.Time = w.presented, w.clientID, w.at
+		return p.again(ctx, w.clients, other, nil)
+	})
+	if err != nil {
+		return nil, err
+	}
 	r.facts, err = p.facts(r)
 	return r, err
+}
+
+// again decides the record once more, by the given clients.
+func (p *replayer) again(ctx context.Context, clients *policies.Snapshot, record audit.Recorded, t *decision.Trace) extauthz.Explanation {
+	st := &state.State{Clients: clients}
+	if atEndpoint(record) {
+		return p.atEndpoint(ctx, st, record, t)
+	}
+	return p.atGateway(ctx, st, record, t)
 }
 
 // atEndpoint tells the record of an endpoint of ours from that of the check before it.
@@ -115,7 +127,7 @@ func atEndpoint(record audit.Recorded) bool {
 	return slices.Contains(tokenendpoint.Names(), record.Route) && slices.Contains(tokenendpoint.Paths(), record.Path)
 }
 
-func (p *replayer) atGateway(ctx context.Context, record audit.Recorded, t *decision.Trace) extauthz.Explanation {
+func (p *replayer) atGateway(ctx context.Context, st *state.State, record audit.Recorded, t *decision.Trace) extauthz.Explanation {
 	request := recordedRequest(record)
 	route, err := p.table.Select(request, nil)
 	elsewhere := err != nil || route.Name != record.Route || record.Reason == decision.AllowedEndpoint
@@ -124,7 +136,7 @@ func (p *replayer) atGateway(ctx context.Context, record audit.Recorded, t *deci
 		// for an endpoint of ours it says that the request leads here.
 		request.ContextExtensions = map[string]string{"certbearer.route": record.Route}
 	}
-	return p.decide.Explain(ctx, &state.State{Clients: p.clients}, request, record.ClientID, t)
+	return p.decide.Explain(ctx, st, request, record.ClientID, t)
 }
 
 func (p *replayer) has(route string) bool {
@@ -153,9 +165,9 @@ func recordedRequest(record audit.Recorded) *wire.Request {
 
 // atEndpoint authenticates as our endpoints do. What they decide after that hangs on the
 // parameters, which no record has.
-func (p *replayer) atEndpoint(ctx context.Context, record audit.Recorded, t *decision.Trace) extauthz.Explanation {
+func (p *replayer) atEndpoint(ctx context.Context, st *state.State, record audit.Recorded, t *decision.Trace) extauthz.Explanation {
 	claim := authn.Claim{Hint: policies.Hint{Parameter: record.ClientID}}
-	identity, err := p.endpoint.Authenticate(ctx, &state.State{Clients: p.clients}, peercert.Presented{TLSChain: record.Chain}, claim, record.Time, t)
+	identity, err := p.endpoint.Authenticate(ctx, st, peercert.Presented{TLSChain: record.Chain}, claim, record.Time, t)
 	if err == nil {
 		return extauthz.Explanation{Reason: decision.AllowedEndpoint, Identity: identity}
 	}

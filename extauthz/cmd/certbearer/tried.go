@@ -55,10 +55,16 @@ func newTriedJSON(tried *truststore.Tried) triedJSON {
 func newAttemptJSON(attempt truststore.Attempt) attemptJSON {
 	out := attemptJSON{Path: pathCertificates(attempt.Certificates), Outcome: "accepted"}
 	if attempt.Err != nil {
-		out.Outcome, out.Reason = "fell", decision.ReasonOf(attempt.Err).String()
-		out.Field, out.Detail = placeOf(attempt.Err)
+		out.Outcome = "fell"
+		out.Reason, out.Field, out.Detail = partsOf(attempt.Err)
 	}
 	return out
+}
+
+// partsOf takes a refusal apart.
+func partsOf(err error) (reason, field, detail string) {
+	field, detail = placeOf(err)
+	return decision.ReasonOf(err).String(), field, detail
 }
 
 func pathCertificates(all []*x509.Certificate) []pathCertificate {
@@ -75,7 +81,14 @@ func printAttempts(w io.Writer, tried *truststore.Tried) error {
 	if len(tried.Attempts) == 0 {
 		return nil
 	}
-	rows := [][]string{{"PATH", "CERTIFICATE", "OUTCOME"}}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return printTable(w, append([][]string{{"PATH", "CERTIFICATE", "OUTCOME"}}, attemptRows(tried)...))
+}
+
+func attemptRows(tried *truststore.Tried) [][]string {
+	var rows [][]string
 	for i, attempt := range tried.Attempts {
 		for at, certificate := range attempt.Certificates {
 			how := "signed by the one above"
@@ -88,10 +101,7 @@ func printAttempts(w io.Writer, tried *truststore.Tried) error {
 			rows = append(rows, []string{strconv.Itoa(i + 1), shownSubject(certificate), how})
 		}
 	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
-	}
-	return printTable(w, rows)
+	return rows
 }
 
 // ending says how an attempt ended at its last certificate, which stands beside it.
@@ -109,12 +119,18 @@ func ending(attempt truststore.Attempt, at *x509.Certificate) string {
 // triedNotes say in sentences what stood beside the paths that were tried.
 func triedNotes(tried *truststore.Tried) []string {
 	var notes []string
-	if tried.Omitted > 0 {
-		notes = append(notes, fmt.Sprintf("%s more fell, and are not shown", counted(tried.Omitted, "path")))
-	}
 	for _, certificate := range tried.Missing {
 		notes = append(notes, fmt.Sprintf("%q was issued by %q, which is neither presented nor in the trust store",
 			shownSubject(certificate), shortened(certificate.Issuer.String())))
+	}
+	return append(notes, besidePaths(tried)...)
+}
+
+// besidePaths are triedNotes without the issuers that are missing.
+func besidePaths(tried *truststore.Tried) []string {
+	var notes []string
+	if tried.Omitted > 0 {
+		notes = append(notes, fmt.Sprintf("%s more fell, and are not shown", counted(tried.Omitted, "path")))
 	}
 	if len(tried.Idle) > 0 {
 		notes = append(notes, idleNote(tried))
