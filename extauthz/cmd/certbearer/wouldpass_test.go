@@ -255,6 +255,11 @@ func scenes(t *testing.T) map[string]scene {
 			clients: docs{"a": bound(storing(root), "a.example")}, leaf: leaf,
 			reason: "subject_mismatch", ways: []string{"bind a", "pin a"},
 		},
+		"another workload than the client is bound to": {
+			clients: docs{"a": with(storing(root), "spiffe", doc{"id": "spiffe://td.example/other"})},
+			leaf:    issued(root, testca.Template{CommonName: "leaf", URIs: []string{"spiffe://td.example/work"}}),
+			reason:  "subject_mismatch", ways: []string{"bind a", "pin a"},
+		},
 		"a CA that two clients share, and no subject": {
 			clients: docs{"a": storing(root), "b": storing(root)}, leaf: leaf,
 			reason: "anchor_shared_unbound", ways: []string{"bind a", "bind b", "pin a", "pin b"},
