@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/certbearer/certbearer/extauthz/testca"
@@ -81,6 +82,37 @@ func BenchmarkJudge(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkJudgeWorst is a CA that wants us to compare names: each of its 200 lists
+// has 64 points, its client's certificate 150, and all are long names that differ at
+// their ends, in letters that are dear to fold.
+func BenchmarkJudgeWorst(b *testing.B) {
+	ca := newCA(b, "CA")
+	long := func(kind string, i, n int) []byte {
+		return tlv(0xa4, respelled(b, strings.Repeat("Ǆ", n)+kind+fmt.Sprint(i)))
+	}
+	var points [][]byte
+	for i := range 150 {
+		points = append(points, long("a", i, 15))
+	}
+	leaf := issue(b, ca, crldp(pointAt(points[:64]...), pointAt(points[64:128]...), pointAt(points[128:]...)))
+	var lists []*revocation.CRL
+	for i := range 200 {
+		var names [][]byte
+		for j := range 64 {
+			names = append(names, long("b", 64*i+j, 20))
+		}
+		lists = append(lists, list{by: ca, extensions: []extension{distributionPoint(fullName(names...))}}.parsed(b))
+	}
+	revocation.Prove(lists, path(ca))
+	view := revocation.NewView(nil, lists, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := view.Judge(path(leaf, ca), revocation.Policy{Mode: revocation.Hard}, noon); err == nil {
+			b.Fatal("vouched for")
+		}
 	}
 }
 

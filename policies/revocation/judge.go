@@ -131,7 +131,7 @@ type finding struct {
 	question
 	lists   []*CRL
 	serial  []byte
-	points  []point // of the certificate, once they were read
+	points  map[string]reasons // of the certificate, once they were read
 	read    bool
 	unread  error     // why they cannot be
 	until   time.Time // latest end of something that speaks for every reason
@@ -233,7 +233,7 @@ func (f *finding) vouch(list *CRL, key [sha256.Size]byte) error {
 		return f.refuse(list, errOtherCertificates)
 	}
 	if list.scope.pointed && !f.read {
-		f.points, f.unread = pointsOf(f.c)
+		f.points, f.unread = reasonsByName(f.c)
 		f.read = true
 	}
 	if list.scope.pointed && f.unread != nil {

@@ -21,14 +21,14 @@ func sameName(a, b []byte) bool {
 // directoryTag is that of a GeneralName that is a directoryName.
 const directoryTag = 0xa4
 
-// sameGeneralName compares directoryNames as names, and others by their bytes.
-func sameGeneralName(a, b []byte) bool {
-	if bytes.Equal(a, b) {
-		return true
+// comparable is the same for two GeneralNames that match: directoryNames as names,
+// others by their bytes. It is made once of each, for reading a name takes a while.
+func comparable(general []byte) string {
+	if name, is := directoryNameIn(general); is {
+		key := truststore.NameKey(name)
+		return string(general[:1]) + string(key[:])
 	}
-	one, isOne := directoryNameIn(a)
-	other, isOther := directoryNameIn(b)
-	return isOne && isOther && sameName(one, other)
+	return string(general)
 }
 
 func directoryNameIn(general []byte) ([]byte, bool) {

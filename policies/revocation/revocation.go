@@ -34,6 +34,11 @@ const (
 	// maxPoints bounds the names of distribution points, of a CRL and of a
 	// certificate.
 	maxPoints = 64
+	// maxPointNames bounds the names of all distribution points of a certificate.
+	maxPointNames = 256
+	// maxPointBytes bounds them in bytes: to read a name for comparison takes up to
+	// 300 ns a byte.
+	maxPointBytes = 8 << 10
 	// maxIssuerBytes bounds what of a CRL stands before its entries, most of which is
 	// the name of its issuer.
 	maxIssuerBytes = 8 << 10

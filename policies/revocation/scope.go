@@ -21,9 +21,9 @@ const allReasons reasons = 0x1fe
 // says (RFC 5280 5.2.5). That of a CRL without the extension is whole: every
 // certificate of the issuer, for every reason.
 type scope struct {
-	// points are GeneralNames in DER; a certificate must name one of them, where
-	// there are any.
-	points                                                [][]byte
+	// points are names as [comparable] makes them; a certificate must have one of
+	// them, where there are any.
+	points                                                []string
 	onlyUsers, onlyCAs, onlyAttributes, indirect, pointed bool
 	reasons                                               reasons
 }
@@ -76,8 +76,10 @@ func (s *scope) readPoints(inner *cryptobyte.String, issuer []byte) error {
 	if !s.pointed {
 		return nil
 	}
-	points, err := pointNames(name, issuer)
-	s.points = points
+	names, err := pointNames(name, issuer)
+	for _, name := range names {
+		s.points = append(s.points, comparable(name))
+	}
 	return err
 }
 
@@ -202,10 +204,14 @@ func pointsOf(c *x509.Certificate) ([]point, error) {
 
 func parsePoints(der, issuer []byte) ([]point, error) {
 	input, sequence := cryptobyte.String(der), cryptobyte.String(nil)
+	if len(der) > maxPointBytes {
+		return nil, fmt.Errorf("cRLDistributionPoints has more than %d bytes", maxPointBytes)
+	}
 	if !input.ReadASN1(&sequence, tags.SEQUENCE) || !input.Empty() {
 		return nil, errors.New("cRLDistributionPoints is no SEQUENCE")
 	}
 	var points []point
+	own, names := comparable(directoryName(issuer)), 0
 	for read := 0; !sequence.Empty(); read++ {
 		if read == maxPoints {
 			return nil, fmt.Errorf("more than %d distribution points", maxPoints)
@@ -214,18 +220,22 @@ func parsePoints(der, issuer []byte) ([]point, error) {
 		if !sequence.ReadASN1(&inner, tags.SEQUENCE) {
 			return nil, errors.New("a distribution point cannot be read")
 		}
-		p, own, err := parsePoint(inner, issuer)
+		p, isOwn, err := parsePoint(inner, issuer, own)
 		if err != nil {
 			return nil, err
 		}
-		if own {
+		if names += len(p.names); names > maxPointNames {
+			return nil, fmt.Errorf("more than %d names of distribution points", maxPointNames)
+		}
+		if isOwn {
 			points = append(points, p)
 		}
 	}
 	return points, nil
 }
 
-func parsePoint(inner cryptobyte.String, issuer []byte) (point, bool, error) {
+// parsePoint reports, too, whether its lists are of the issuer itself; own is its name.
+func parsePoint(inner cryptobyte.String, issuer []byte, own string) (point, bool, error) {
 	p := point{reasons: allReasons}
 	var name, other cryptobyte.String
 	var named, delegated bool
@@ -238,7 +248,7 @@ func parsePoint(inner cryptobyte.String, issuer []byte) (point, bool, error) {
 	if !inner.ReadOptionalASN1(&other, &delegated, tags.Tag(2).ContextSpecific().Constructed()) || !inner.Empty() {
 		return p, false, errors.New("a distribution point has an unknown field")
 	}
-	if delegated && !sameGeneralName(other, directoryName(issuer)) {
+	if delegated && comparable(other) != own {
 		return p, false, nil
 	}
 	if !named {
@@ -258,21 +268,28 @@ func (s scope) speaksFor(c *x509.Certificate) bool {
 
 // covers returns for which reasons a CRL of this scope says that a certificate
 // with these distribution points is not revoked, 0 for none.
-func (s scope) covers(points []point) reasons {
+func (s scope) covers(points map[string]reasons) reasons {
 	if !s.pointed {
 		return s.reasons
 	}
 	var covered reasons
-	for _, p := range points {
-		if sharesName(s.points, p.names) {
-			covered |= s.reasons & p.reasons
-		}
+	for _, name := range s.points {
+		covered |= s.reasons & points[name]
 	}
 	return covered
 }
 
-func sharesName(a, b [][]byte) bool {
-	return slices.ContainsFunc(a, func(name []byte) bool {
-		return slices.ContainsFunc(b, func(other []byte) bool { return sameGeneralName(name, other) })
-	})
+// reasonsByName says for which reasons a certificate names each distribution point.
+func reasonsByName(c *x509.Certificate) (map[string]reasons, error) {
+	points, err := pointsOf(c)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]reasons)
+	for _, p := range points {
+		for _, name := range p.names {
+			all[comparable(name)] |= p.reasons
+		}
+	}
+	return all, nil
 }

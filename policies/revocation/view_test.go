@@ -1,6 +1,7 @@
 package revocation_test
 
 import (
+	"fmt"
 	"math/big"
 	"runtime"
 	"slices"
@@ -32,6 +33,13 @@ func TestWhoseListSaysWhat(t *testing.T) {
 	somewhere := issue(t, ca, crldp(tlv(0x30, tlv(0xa2, tlv(0xa4, newCA(t, "Lists").Certificate.RawSubject)))))
 	relative := issue(t, ca, crldp(pointAt(tlv(0xa4, nameBelow(t, ca.Certificate.RawSubject, "part 1")))))
 	broken := issue(t, ca, crldp(tlv(0x30, tlv(0xa3))))
+	named := func(points, names int) *testca.Issued {
+		var all [][]byte
+		for i := range points {
+			all = append(all, pointAt(slices.Repeat([][]byte{uriName(fmt.Sprint(i))}, names)...))
+		}
+		return issue(t, ca, crldp(all...))
+	}
 	bySome := issue(t, ca, crldp(tlv(0x30, fullName(uriName("http://a/1")), []byte{0x81, 2, 5, 0x60}))) // keyCompromise, cACompromise
 	old := func(l list) list { l.this, l.next = noon.Add(-2*time.Hour), noon.Add(-time.Second); return l }
 	early := func(l list) list { l.this = noon.Add(6 * time.Minute); return l }
@@ -85,6 +93,10 @@ func TestWhoseListSaysWhat(t *testing.T) {
 		"another one named from the CA's name":   {relative, []list{with(distributionPoint(tlv(0xa0, tlv(0xa1, commonName(t, "part 2")))))}, "revocation_unavailable"},
 		"a point of another list issuer":         {somewhere, []list{with(distributionPoint(fullName(uriName("http://a/1"))))}, "revocation_unavailable"},
 		"points that cannot be read":             {broken, []list{with(distributionPoint(fullName(uriName("http://a/1"))))}, "revocation_unavailable"},
+		"a point among as many as are read":      {named(64, 4), []list{with(distributionPoint(fullName(uriName("2"))))}, "good"},
+		"a point among more points":              {named(65, 1), []list{with(distributionPoint(fullName(uriName("2"))))}, "revocation_unavailable"},
+		"a point among more names":               {named(52, 5), []list{with(distributionPoint(fullName(uriName("2"))))}, "revocation_unavailable"},
+		"a point beside a long one":              {issue(t, ca, crldp(pointAt(uriName("2"), uriName(strings.Repeat("x", 8<<10))))), []list{with(distributionPoint(fullName(uriName("2"))))}, "revocation_unavailable"},
 		"points unread, and a list of them all":  {broken, []list{{by: ca}}, "good"},
 		"a list of some reasons":                 {leaf, []list{with(distributionPoint(reasonsOf(0x60, 0)))}, "revocation_unavailable"},
 		"two lists of some reasons":              {leaf, []list{with(distributionPoint(reasonsOf(0x60, 0))), with(distributionPoint(reasonsOf(0x1e, 0x80)))}, "revocation_unavailable"},
