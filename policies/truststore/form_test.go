@@ -1,8 +1,11 @@
 package truststore_test
 
 import (
+	"crypto"
+	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +101,45 @@ func TestParseProfile(t *testing.T) {
 	for word, want := range map[string]bool{"strict": true, "compatible": true, "": false, "Strict": false, "lax": false} {
 		if profile, ok := truststore.ParseProfile(word); ok != want || ok && profile.String() != word {
 			t.Errorf("%q: %v, %t", word, profile, ok)
+		}
+	}
+}
+
+// A name of sets without attributes is parsed, and names nobody either.
+func TestANameWithoutAttributesIsNone(t *testing.T) {
+	noAttributes := []byte{0x30, 2, 0x31, 0}
+	caKey, leafKey := newKey(t, testca.P256), newKey(t, testca.P256)
+	sign := func(template, issuer *x509.Certificate, subject crypto.Signer) *x509.Certificate {
+		template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(1), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+		der, err := x509.CreateCertificate(rand.Reader, template, issuer, subject.Public(), caKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return certificate
+	}
+	authority := func(subject []byte) *x509.Certificate {
+		template := &x509.Certificate{RawSubject: subject, BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign}
+		return sign(template, template, caKey)
+	}
+	name := marshal(t, pkix.Name{CommonName: "CA"}.ToRDNSequence())
+	for sentence, c := range map[string]struct {
+		ca, leaf []byte
+		want     string
+	}{
+		"names":                           {name, name, "accepted"},
+		"a CA's name without attributes":  {noAttributes, name, "path_invalid"},
+		"a leaf's name without attribute": {name, noAttributes, "path_invalid"},
+	} {
+		ca := authority(c.ca)
+		leaf := sign(&x509.Certificate{RawSubject: c.leaf}, ca, leafKey)
+		terms := truststore.Terms{At: time.Now(), Profile: truststore.Compatible}
+		_, err := terms.Verify(truststore.NewChain(leaf, nil), []*truststore.Anchor{truststore.NewAnchor(truststore.Entry{Certificate: ca})})
+		if got := reasonText(err); got != c.want {
+			t.Errorf("%s: got %s, want %s", sentence, got, c.want)
 		}
 	}
 }

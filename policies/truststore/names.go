@@ -54,6 +54,6 @@ func (c *Chain) sameEntity(a, b *x509.Certificate) bool {
 }
 
 // hasSubject reports whether the subject has at least one attribute.
-func hasSubject(c *x509.Certificate) bool { return !emptyName(c.RawSubject) }
+func hasSubject(c *x509.Certificate) bool { return len(c.Subject.Names) > 0 }
 
 func emptyName(der []byte) bool { return bytes.Equal(der, []byte{derSequence, 0}) }

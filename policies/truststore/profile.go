@@ -14,9 +14,6 @@ const maxSerialOctets = 20
 // checkIssued holds a certificate below an anchor to what RFC 5280 section 4
 // demands of whoever issues one.
 func (p Profile) checkIssued(c *x509.Certificate) error {
-	if emptyName(c.RawIssuer) {
-		return invalid(c, "its issuer has no name (RFC 5280 4.1.2.4)")
-	}
 	var form error
 	if problem := checkSerial(c.SerialNumber); problem != "" {
 		form = p.form(c, problem)

@@ -41,7 +41,7 @@ func (p Profile) checkedNames(c *x509.Certificate, read *int) ([]generalName, er
 		return nil, decision.Deny(decision.CertificateMalformed, describe(c)+" subjectAltName", err)
 	}
 	names := make([]generalName, 0, len(alternatives)+1)
-	if hasSubject(c) {
+	if !emptyName(c.RawSubject) {
 		subject := directoryName(c.RawSubject)
 		subject.shown = "its subject " + strconv.Quote(shownSubject(c))
 		names = append(names, subject)
