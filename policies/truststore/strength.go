@@ -72,9 +72,9 @@ func costOf(c *x509.Certificate) int {
 	case *ecdsa.PublicKey:
 		switch key.Curve {
 		case elliptic.P384():
-			return 8
+			return 7
 		case elliptic.P521():
-			return 20
+			return 17
 		}
 	}
 	return 1
@@ -83,9 +83,9 @@ func costOf(c *x509.Certificate) int {
 func costOfRSA(bits int) int {
 	switch {
 	case bits > 4096:
-		return 20
+		return 12
 	case bits > 3072:
-		return 3
+		return 4
 	case bits > 2048:
 		return 2
 	}
@@ -102,7 +102,7 @@ func costOfHash(c *x509.Certificate) int {
 
 // Dear reports whether a signature check by the anchor's key takes so long that
 // nobody is to ask for it on a guess.
-func (a *Anchor) Dear() bool { return costOf(a.Certificate) > 3 }
+func (a *Anchor) Dear() bool { return costOf(a.Certificate) > 4 }
 
 // AcceptsSignature reports whether a signature by the algorithm, on a certificate
 // or on what a CA says of one, is accepted.
