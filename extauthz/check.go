@@ -24,7 +24,7 @@ import (
 	"github.com/certbearer/certbearer/policies/decision"
 )
 
-// Config is what a Server is made of. Every field but Panicked is required.
+// Config is what a Server is made of. Every field but the functions is required.
 type Config struct {
 	State         *state.Holder
 	Routes        *Routes
@@ -58,6 +58,9 @@ type Config struct {
 	InFlight int
 	// Panicked is told of a panic that was made a refusal.
 	Panicked func(value any, stack []byte)
+	// RevocationUnknown is told of each request of a client that soft mode let in
+	// though nothing current was known of revocations.
+	RevocationUnknown func(client string, why error)
 }
 
 // Server implements envoy.service.auth.v3.Authorization.
@@ -335,11 +338,13 @@ func (s *Server) token(ctx context.Context, v *verdict, at time.Time) (tokens.To
 		Audience:   v.route.Audience,
 		Scope:      v.scope,
 		Thumbprint: v.identity.Evidence.Thumbprint,
-		Bind:       v.route.Inject.Bind,
-		Typ:        v.route.Inject.Typ,
-		Lifetime:   s.config.InjectedTokenLifetime,
-		NotAfter:   v.until(),
-		At:         at,
+
+		Certificates: v.identity.Accepted.Names,
+		Bind:         v.route.Inject.Bind,
+		Typ:          v.route.Inject.Typ,
+		Lifetime:     s.config.InjectedTokenLifetime,
+		NotAfter:     v.until(),
+		At:           at,
 	}
 	return s.config.Tokens.Token(ctx, request, tokens.Basis{Proof: client, Generation: v.state.Generation, Keys: v.state.Keys})
 }

@@ -1,10 +1,12 @@
 package extauthz
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/certbearer/certbearer/extauthz/audit"
 	"github.com/certbearer/certbearer/extauthz/wire"
+	"github.com/certbearer/certbearer/policies/decision"
 )
 
 // record writes the one audit record of a decision and counts it.
@@ -28,7 +30,9 @@ func (s *Server) record(request *wire.Request, v *verdict, took time.Duration) {
 	if v.shadow {
 		r.TokenID = "" // it was made, and nobody has it
 	}
-	r.SetCause(v.err)
+	var unknown error
+	r.Revocation, unknown = v.identity.Revocation()
+	r.SetCause(cmp.Or(v.err, unknown))
 	if client := v.identity.Client; client != nil {
 		r.Client = client.ID()
 	}
@@ -73,11 +77,29 @@ func (s *Server) count(route string, v *verdict, took time.Duration) {
 	} else {
 		s.config.Metrics.Decided(route, v.reason, took)
 	}
+	s.countCertificate(v)
 	switch {
 	case v.token.ID == "":
 	case v.reused:
 		s.config.Metrics.Reused()
 	default:
 		s.config.Metrics.Minted()
+	}
+}
+
+// countCertificate counts one that the client's trust store accepted, whatever became
+// of the request.
+func (s *Server) countCertificate(v *verdict) {
+	if v.identity.Accepted.Until.IsZero() {
+		return
+	}
+	s.config.Metrics.Accepted(v.identity.Kept)
+	_, unknown := v.identity.Revocation()
+	if unknown == nil {
+		return
+	}
+	s.config.Metrics.RevocationUnknown(decision.ReasonOf(unknown))
+	if s.config.RevocationUnknown != nil {
+		s.config.RevocationUnknown(v.identity.Client.ID(), unknown)
 	}
 }

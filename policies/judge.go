@@ -27,6 +27,9 @@ type Accepted struct {
 	Asked truststore.Path
 	// Revocation is what is known of that.
 	Revocation revocation.Verdict
+	// Names are those of the certificates that were asked about, for a token that
+	// rests on them: see [Client.Revoked].
+	Names []string
 }
 
 // Judge decides whether the client's own trust store accepts the certificate
@@ -67,6 +70,9 @@ func (c *Client) unrevoked(a Accepted, view *revocation.View, at time.Time) (Acc
 	var err error
 	if a.Revocation, err = view.Judge(a.Asked, policy, at); err != nil {
 		return a, err
+	}
+	for _, name := range revocation.NamesOf(a.Asked) {
+		a.Names = append(a.Names, name.String())
 	}
 	if end := a.Revocation.Until; !end.IsZero() && end.Before(a.Until) {
 		a.Until = end

@@ -37,6 +37,19 @@ func (c *Client) revocationPolicy() revocation.Policy {
 	return revocation.Policy{}
 }
 
+// Revoked reports whether view knows a certificate with one of the names, which are
+// those of an [Accepted], to be revoked, if the client asks for that. What is no name
+// says that it cannot be told, and counts as revoked.
+func (c *Client) Revoked(view *revocation.View, names []string) bool {
+	if c.revocationPolicy().Mode == revocation.Off {
+		return false
+	}
+	return slices.ContainsFunc(names, func(text string) bool {
+		name, err := revocation.ParseNamed(text)
+		return err != nil || view.Revokes(name)
+	})
+}
+
 // readRevocation reads the object and leaves nil for one that asks nothing: most
 // clients have none, and a record is to be small.
 func (r *reader) readRevocation(m member) *Fault {

@@ -35,6 +35,10 @@ type Metrics struct {
 	generation      prometheus.Gauge
 	minted          prometheus.Counter
 	reused          prometheus.Counter
+	judged          prometheus.Counter
+	kept            prometheus.Counter
+	unavailable     prometheus.Counter
+	stale           prometheus.Counter
 	unauthenticated prometheus.Gauge
 	panics          prometheus.Counter
 	proxyRefused    prometheus.Counter
@@ -63,6 +67,7 @@ func NewMetrics(registry prometheus.Registerer, config MetricsConfig) (*Metrics,
 		proxyRefused:    r.counter(nameProxyRefused, "Connections that are of none of the proxies, or of two."),
 		expiries:        newExpiries(r),
 	}
+	m.verdicts(r)
 	r.recorder(config.Recorder)
 	r.cache(config.Cached)
 	add(r, crlCollector{config.CRLs})

@@ -70,6 +70,12 @@ func TestMetricsAsText(t *testing.T) {
 	m.Minted()
 	m.Reused()
 	m.Reused()
+	m.Accepted(true)
+	m.Accepted(false)
+	m.Accepted(false)
+	m.RevocationUnknown(decision.RevocationStale)
+	m.RevocationUnknown(decision.RevocationUnavailable)
+	m.RevocationUnknown(decision.RevocationUnavailable)
 	m.Panicked()
 	m.SetUnauthenticated(true)
 	m.SetShadow(audit.Shadow{Global: true, Routes: 3, Clients: 12})
@@ -107,12 +113,16 @@ certbearer_reloads_total{result="ok",what="crls"} 0
 certbearer_reloads_total{result="ok",what="keys"} 0
 certbearer_reloads_total{result="ok",what="revocations"} 0
 certbearer_reloads_total{result="ok",what="tls"} 0
+certbearer_revocation_unknown_total{reason="revocation_stale"} 1
+certbearer_revocation_unknown_total{reason="revocation_unavailable"} 2
 certbearer_shadow{what="clients"} 12
 certbearer_shadow{what="global"} 1
 certbearer_shadow{what="routes"} 3
 certbearer_token_cache_entries 7
 certbearer_tokens_minted_total 1
 certbearer_tokens_reused_total 2
+certbearer_verdicts_total{result="judged"} 2
+certbearer_verdicts_total{result="kept"} 1
 `
 	if diff := cmp.Diff(strings.TrimSpace(want), series(t, registry, "decisions", "shadow_decisions", "check", "crl", "revocation")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -15,6 +15,8 @@ const (
 	nameCacheEntries    = "certbearer_token_cache_entries"
 	nameMinted          = "certbearer_tokens_minted_total"
 	nameReused          = "certbearer_tokens_reused_total"
+	nameVerdicts        = "certbearer_verdicts_total"
+	nameUnknown         = "certbearer_revocation_unknown_total"
 	nameRecords         = "certbearer_audit_records_total"
 	nameDropped         = "certbearer_audit_dropped_total"
 	nameWriteErrors     = "certbearer_audit_write_errors_total"
@@ -35,7 +37,7 @@ const (
 func Names() []string {
 	names := []string{
 		nameDecisions, nameShadowDecisions, nameShadow, nameDuration, nameClients, nameFaulty, nameReloads,
-		nameGeneration, nameCacheEntries, nameMinted, nameReused, nameRecords,
+		nameGeneration, nameCacheEntries, nameMinted, nameReused, nameVerdicts, nameUnknown, nameRecords,
 		nameDropped, nameWriteErrors, nameUnauthenticated, namePanics, nameProxyRefused, nameCertificates, nameExpiry, nameBuild,
 		nameCRLAge, nameCRLNext, nameCRLsLeftOut, nameSources, nameFetches,
 	}

@@ -46,6 +46,7 @@ type Recorded struct {
 	Issuer        string    `json:"issuer"`
 	Serial        string    `json:"serial"`
 	NotAfter      time.Time `json:"not_after"`
+	Revocation    string    `json:"revocation"`
 	Certificate   string    `json:"certificate"`
 	Intermediates string    `json:"intermediates"`
 	TokenID       string    `json:"token_id"`
@@ -134,7 +135,7 @@ func isMember(name string) bool {
 	switch name {
 	case "time", "request_id", "decision", "mode", "reason", "field", "detail", "client", "client_id", "candidates", "route", "method",
 		"host", "path", "source", "authorization", "proxy", "evidence", "chain_length", "thumbprint", "subject", "issuer", "serial", "not_after",
-		"certificate", "intermediates", "token_id", "token_cached", "generation", "duration_us":
+		"revocation", "certificate", "intermediates", "token_id", "token_cached", "generation", "duration_us":
 		return true
 	}
 	return false

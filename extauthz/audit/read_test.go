@@ -111,7 +111,7 @@ func TestTheLongestRecordIsWithinTheBoundOfReading(t *testing.T) {
 	r := audit.Record{
 		Time: at, RequestID: long, Shadow: true, Reason: decision.CriticalExtensionUnknown, Field: long, Detail: strings.Repeat("\u2028", 4096), Client: long, ClientID: long,
 		Route: long, Method: long, Host: long, Path: long, Source: long, Authorization: true, Proxy: long, Evidence: long, ChainLength: 10, Thumbprint: [32]byte{1},
-		Subject: long, Issuer: long, Serial: long, NotAfter: at, TokenID: long, TokenCached: true, Generation: 1 << 63, Duration: time.Hour,
+		Subject: long, Issuer: long, Serial: long, NotAfter: at, Revocation: long, TokenID: long, TokenCached: true, Generation: 1 << 63, Duration: time.Hour,
 		Chain: [][]byte{make([]byte, 2048), make([]byte, audit.MaxChain-2048)},
 	}
 	for range audit.MaxCandidates {

@@ -39,6 +39,7 @@ import (
 //	issuer        of the certificate, RFC 2253
 //	serial        of the certificate, hexadecimal
 //	not_after     of the certificate, RFC 3339, UTC
+//	revocation    of an accepted certificate that was asked about: "good", or the reason for which hard mode would have refused
 //	certificate   of a refusal, the certificate as PEM, once in a while: see [Recorder.Write]
 //	intermediates those that were presented beside it, as PEM, in their order; with certificate only
 //	token_id      jti of the token that was handed out
@@ -75,6 +76,7 @@ type Record struct {
 	Issuer      string
 	Serial      string
 	NotAfter    time.Time
+	Revocation  string
 	TokenID     string
 	TokenCached bool
 	Generation  uint64
@@ -208,12 +210,12 @@ func (r *Record) appendCertificate(to []byte) []byte {
 	to = appendText(to, "subject", r.Subject, MaxName)
 	to = appendText(to, "issuer", r.Issuer, MaxName)
 	to = appendText(to, "serial", r.Serial, MaxText)
-	if r.NotAfter.IsZero() {
-		return to
+	if !r.NotAfter.IsZero() {
+		to = append(to, `,"not_after":"`...)
+		to = r.NotAfter.UTC().AppendFormat(to, time.RFC3339)
+		to = append(to, '"')
 	}
-	to = append(to, `,"not_after":"`...)
-	to = r.NotAfter.UTC().AppendFormat(to, time.RFC3339)
-	return append(to, '"')
+	return appendText(to, "revocation", r.Revocation, MaxText)
 }
 
 func (r *Record) appendToken(to []byte) []byte {

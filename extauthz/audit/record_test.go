@@ -22,7 +22,7 @@ func whole() audit.Record {
 		Time: at, RequestID: "7f2c", Reason: decision.CertificateExpired, Field: "certificate 1", Detail: "it ended",
 		Client: "lab-partner", ClientID: "lab", Candidates: []audit.Candidate{{Client: "lab", Why: "it pins \"it\""}, {Client: "b"}}, Route: "api", Method: "GET", Host: "api.example.org", Path: "/fhir", Source: "192.0.2.7:5000",
 		Authorization: true, Proxy: "nginx", Evidence: "peer", ChainLength: 3, Chain: [][]byte{{1}, {2}, {3}},
-		Thumbprint: [32]byte{0: 0xff, 31: 1}, Subject: "CN=lab,O=Lab", Issuer: "CN=Lab CA", Serial: "0a1b", NotAfter: at,
+		Thumbprint: [32]byte{0: 0xff, 31: 1}, Subject: "CN=lab,O=Lab", Issuer: "CN=Lab CA", Serial: "0a1b", NotAfter: at, Revocation: "good",
 		TokenID: "t-1", TokenCached: true, Generation: 42, Duration: 1234567 * time.Nanosecond,
 	}
 }
@@ -42,7 +42,7 @@ func TestRecordAsJSON(t *testing.T) {
 		"every field": {full, `{"time":"2026-03-04T04:06:07.000008Z","request_id":"7f2c","decision":"deny","reason":"certificate_expired",` +
 			`"field":"certificate 1","detail":"it ended","client":"lab-partner","client_id":"lab","candidates":[{"client":"lab","why":"it pins \"it\""},{"client":"b"}],"route":"api","method":"GET","host":"api.example.org","path":"/fhir",` +
 			`"source":"192.0.2.7:5000","authorization":true,"proxy":"nginx","evidence":"peer","chain_length":3,"thumbprint":"_wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","subject":"CN=lab,O=Lab","issuer":"CN=Lab CA",` +
-			`"serial":"0a1b","not_after":"2026-03-04T04:06:07Z","certificate":"` + pemOf(1) + `","intermediates":"` + pemOf(2) + pemOf(3) + `","token_id":"t-1","token_cached":true,"generation":42,"duration_us":1234}`},
+			`"serial":"0a1b","not_after":"2026-03-04T04:06:07Z","revocation":"good","certificate":"` + pemOf(1) + `","intermediates":"` + pemOf(2) + pemOf(3) + `","token_id":"t-1","token_cached":true,"generation":42,"duration_us":1234}`},
 		"the zero record denies": {audit.Record{},
 			`{"time":"0001-01-01T00:00:00Z","decision":"deny","reason":"internal_error","generation":0,"duration_us":0}`},
 		"a request that was allowed": {audit.Record{Time: at, Reason: decision.AllowedPublic, Duration: -1},

@@ -56,6 +56,20 @@ func (a *Authenticator) judge(ctx context.Context, st *state.State, client *poli
 	return accepted, nil
 }
 
+// Revocation is what a record says of an accepted certificate: "" where nobody asked,
+// "good", or, where soft mode lets in what nobody can tell, the reason for which hard
+// mode would have refused, and that refusal.
+func (id Identity) Revocation() (word string, unknown error) {
+	switch verdict := id.Accepted.Revocation; {
+	case verdict.Status == revocation.Unchecked:
+		return "", nil
+	case len(verdict.Missing) > 0:
+		return decision.ReasonOf(verdict.Missing[0]).String(), verdict.Missing[0]
+	default:
+		return verdict.Status.String(), nil
+	}
+}
+
 // isMissing reports whether more has to be known of an accepted path to judge it.
 func isMissing(accepted policies.Accepted, err error) bool {
 	if err == nil {

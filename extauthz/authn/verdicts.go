@@ -21,6 +21,8 @@ const (
 	// verdictBytes is what one takes, its place in the cache included, without what
 	// hangs on it.
 	verdictBytes = 512
+	// nameBytes is what a name takes besides its text.
+	nameBytes = 16
 )
 
 // verdicts keep what was accepted, so that the same certificate is not judged again
@@ -63,6 +65,9 @@ func (v *verdict) weight() uint32 {
 	weight := verdictBytes + v.accepted.Revocation.Stamp.Size()
 	for _, missing := range v.accepted.Revocation.Missing {
 		weight += verdictBytes + len(missing.Error())
+	}
+	for _, name := range v.accepted.Names {
+		weight += len(name) + nameBytes
 	}
 	return uint32(weight)
 }

@@ -1,6 +1,7 @@
 package tokenendpoint
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -77,6 +78,7 @@ func (x *exchange) record(name string, err error) {
 		reason = decision.ReasonOf(err)
 	}
 	x.server.config.Metrics.Answered(name, reason)
+	x.countCertificate()
 	record := audit.Record{
 		Time:       x.at,
 		RequestID:  x.server.config.RequestID(x.request),
@@ -90,7 +92,9 @@ func (x *exchange) record(name string, err error) {
 		Generation: x.state.Generation,
 		Duration:   time.Since(x.at),
 	}
-	record.SetCause(err)
+	var unknown error
+	record.Revocation, unknown = x.identity.Revocation()
+	record.SetCause(cmp.Or(err, unknown))
 	if client := x.identity.Client; client != nil {
 		record.Client = client.ID()
 	}
@@ -106,6 +110,23 @@ func (x *exchange) record(name string, err error) {
 		x.recordRefusal(&record)
 	}
 	x.server.config.Audit.Write(&record)
+}
+
+// countCertificate counts one that the client's trust store accepted, whatever became
+// of the request.
+func (x *exchange) countCertificate() {
+	if x.identity.Accepted.Until.IsZero() {
+		return
+	}
+	x.server.config.Metrics.Accepted(x.identity.Kept)
+	_, unknown := x.identity.Revocation()
+	if unknown == nil {
+		return
+	}
+	x.server.config.Metrics.RevocationUnknown(decision.ReasonOf(unknown))
+	if x.server.config.RevocationUnknown != nil {
+		x.server.config.RevocationUnknown(x.identity.Client.ID(), unknown)
+	}
 }
 
 // recordRefusal adds what makes the record enough to look into the refusal.

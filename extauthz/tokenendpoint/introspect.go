@@ -70,11 +70,15 @@ func (x *exchange) mayKnow(v tokens.Verified) bool {
 }
 
 // stillActive asks for the client that the token is of: turned off or gone, or with
-// another certificate in its store, its tokens are refused at the gateway too. Whether
-// a CA of the client still accepts the certificate cannot be told without it.
+// another certificate in its store, its tokens are refused at the gateway too; and so
+// are those of a certificate that was revoked since, which the token names. Whether a
+// CA of the client still accepts the certificate cannot be told without it.
 func (x *exchange) stillActive(v tokens.Verified) bool {
 	client := x.state.Clients.Client(v.ClientID)
 	if client == nil || client.Status() != policies.StatusActive || !client.MayHave(v.Audience, x.server.config.DefaultAudience) {
+		return false
+	}
+	if client.Revoked(x.state.CRLs, v.Certificates) {
 		return false
 	}
 	return !v.Bound || client.HasPin(v.Thumbprint) || len(client.Anchors()) > 0

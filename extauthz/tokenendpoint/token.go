@@ -63,12 +63,14 @@ func (x *exchange) mint(audience string, scope []string) (tokens.Token, error) {
 		Audience:   audience,
 		Scope:      scope,
 		Thumbprint: x.identity.Evidence.Thumbprint,
-		Bind:       tokens.BindCertificate,
-		Typ:        tokens.TypAccessToken,
-		Use:        tokens.UseAccess,
-		Lifetime:   x.identity.Client.AccessTokenLifetime(),
-		NotAfter:   x.identity.Accepted.TokensUntil,
-		At:         x.at,
+
+		Certificates: x.identity.Accepted.Names,
+		Bind:         tokens.BindCertificate,
+		Typ:          tokens.TypAccessToken,
+		Use:          tokens.UseAccess,
+		Lifetime:     x.identity.Client.AccessTokenLifetime(),
+		NotAfter:     x.identity.Accepted.TokensUntil,
+		At:           x.at,
 	})
 	return token, err
 }

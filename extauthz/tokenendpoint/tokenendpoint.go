@@ -59,6 +59,9 @@ type Config struct {
 
 	// Panicked is told of a panic that was made a refusal.
 	Panicked func(value any, stack []byte)
+	// RevocationUnknown is told of each request of a client that soft mode let in
+	// though nothing current was known of revocations; it may be nil.
+	RevocationUnknown func(client string, why error)
 
 	// Issuer is iss, DefaultAudience the aud of tokens for which no resource is
 	// asked; it may be empty.

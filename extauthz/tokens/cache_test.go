@@ -56,6 +56,8 @@ func TestRequestsThatDifferNeverShareAToken(t *testing.T) {
 		"as it is":                          func(*tokens.Request) {},
 		"another client":                    func(r *tokens.Request) { r.ClientID = "other" },
 		"another certificate":               func(r *tokens.Request) { r.Thumbprint[31]++ },
+		"the name of a certificate":         func(r *tokens.Request) { r.Certificates = []string{"ab"} },
+		"the names of two certificates":     func(r *tokens.Request) { r.Certificates = []string{"a", "b"} },
 		"another audience":                  func(r *tokens.Request) { r.Audience += "/" },
 		"another issuer":                    func(r *tokens.Request) { r.Issuer += "/" },
 		"no binding":                        func(r *tokens.Request) { r.Bind = tokens.BindNone },

@@ -21,6 +21,10 @@ func cacheKey(r *Request) string {
 	for _, scope := range r.Scope {
 		key = appendText(key, scope)
 	}
+	key = binary.AppendUvarint(key, uint64(len(r.Certificates)))
+	for _, name := range r.Certificates {
+		key = appendText(key, name)
+	}
 	return string(key)
 }
 

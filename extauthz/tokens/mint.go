@@ -32,6 +32,7 @@ type claims struct {
 	Use          string       `json:"token_use"`
 	Scope        string       `json:"scope,omitempty"`
 	Confirmation confirmation `json:"cnf,omitempty"`
+	Certificates []string     `json:"cert_ids,omitempty"`
 }
 
 // confirmation is cnf (RFC 7800): the names of the proofs that it asks for.
@@ -109,6 +110,8 @@ func signingInput(key signer.Key, request *Request, token *Token) (string, error
 		ID:       token.ID,
 		Use:      request.Use.String(),
 		Scope:    strings.Join(request.Scope, " "),
+
+		Certificates: request.Certificates,
 	}
 	if request.Bind == BindCertificate {
 		payload.Confirmation = confirmation{"x5t#S256": base64.RawURLEncoding.EncodeToString(request.Thumbprint[:])}

@@ -70,6 +70,10 @@ func TestATokenHasExactlyTheseMembers(t *testing.T) {
 			func(r *tokens.Request) { r.Use = tokens.UseAccess }, "at+jwt",
 			func(claims map[string]any) { claims["token_use"] = "access" },
 		},
+		"the names of the certificates that are asked about": {
+			func(r *tokens.Request) { r.Certificates = []string{"one", "two"} }, "at+jwt",
+			func(claims map[string]any) { claims["cert_ids"] = []any{"one", "two"} },
+		},
 		"an end that is the certificate's, rounded down": {
 			func(r *tokens.Request) { r.NotAfter = epoch.Add(time.Minute) }, "at+jwt",
 			func(claims map[string]any) { claims["exp"] = iat + 60 },

@@ -91,7 +91,7 @@ func (c *claims) verified() (Verified, error) {
 	}
 	v := Verified{
 		ID: c.ID, ClientID: c.ClientID, Audience: c.Audience, Scope: strings.Fields(c.Scope), Use: use,
-		IssuedAt: time.Unix(c.IssuedAt, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(),
+		IssuedAt: time.Unix(c.IssuedAt, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(), Certificates: c.Certificates,
 	}
 	v.Thumbprint, v.Bound = c.Confirmation.thumbprint()
 	return v, nil

@@ -47,7 +47,7 @@ const (
 	TypJWT = "JWT"
 )
 
-// Request says what is to stand in a token. All but Scope is required.
+// Request says what is to stand in a token. All but Scope and Certificates is required.
 type Request struct {
 	// Issuer is iss, a URL.
 	Issuer string
@@ -59,6 +59,9 @@ type Request struct {
 	Scope []string
 	// Thumbprint is the SHA-256 of the certificate in DER.
 	Thumbprint [32]byte
+	// Certificates names, for a client that asks for revocations, the certificates
+	// that are asked about, in the words of who asks; empty leaves cert_ids out.
+	Certificates []string
 	// Use is token_use: for whose hands the token is.
 	Use Use
 	// Bind says whether Thumbprint goes into cnf.
@@ -91,6 +94,9 @@ func (r *Request) check() error {
 			return fmt.Errorf("tokens: scope: %q is not one scope (RFC 6749 section 3.3)", scope)
 		}
 		total += len(scope)
+	}
+	for _, name := range r.Certificates {
+		total += len(name)
 	}
 	if total > maxClaimBytes {
 		return fmt.Errorf("tokens: claims of %d bytes, at most %d are allowed", total, maxClaimBytes)

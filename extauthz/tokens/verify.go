@@ -39,6 +39,8 @@ type Verified struct {
 	// Bound is whether cnf has x5t#S256 and nothing else, Thumbprint what it has.
 	Bound      bool
 	Thumbprint [32]byte
+	// Certificates are those of the Request.
+	Certificates []string
 }
 
 // Verify reads a token that claims to be ours. The signature has to be of a key

@@ -71,19 +71,21 @@ func (g *gateway) publicHandlerFrom(source peercert.Source, presented presenting
 // publicHandler serves what anybody may ask: keys, metadata, and the endpoints.
 func (g *gateway) publicHandler(by *authn.Authenticator, presented presenting, requestID, from func(*http.Request) string) (exact, error) {
 	endpoints, err := tokenendpoint.New(tokenendpoint.Config{
-		State:           &g.holder,
-		Authenticator:   by,
-		Presented:       presented,
-		RequestID:       requestID,
-		Source:          from,
-		Audit:           g.recorder,
-		Metrics:         g.metrics,
-		Revoke:          g.revoke,
-		Panicked:        g.panicked,
-		Issuer:          g.config.Issuer,
-		DefaultAudience: g.config.Audience,
-		IgnoreSecrets:   g.config.Compatibility == config.CompatibilityMedplum,
-		InFlight:        g.config.Limits.InFlight,
+		State:         &g.holder,
+		Authenticator: by,
+		Presented:     presented,
+		RequestID:     requestID,
+		Source:        from,
+		Audit:         g.recorder,
+		Metrics:       g.metrics,
+		Revoke:        g.revoke,
+		Panicked:      g.panicked,
+
+		RevocationUnknown: g.revocationUnknown,
+		Issuer:            g.config.Issuer,
+		DefaultAudience:   g.config.Audience,
+		IgnoreSecrets:     g.config.Compatibility == config.CompatibilityMedplum,
+		InFlight:          g.config.Limits.InFlight,
 	})
 	if err != nil {
 		return nil, err

@@ -56,6 +56,7 @@ type gateway struct {
 	proxies   *listener.HTTP // for those known by name or address, nil if there is none
 	faults    faults
 	refusals  refusals
+	unknown   refusals // clients let in of whose revocation nobody knows
 
 	crls        *revocations.Keeper // what CAs take back
 	followed    func()              // tells that the first clients are there
@@ -153,6 +154,7 @@ func (g *gateway) newServer() (*extauthz.Server, error) {
 		ClientModes:           clientModes(g.config),
 		InFlight:              g.config.Limits.InFlight,
 		Panicked:              func(value any, stack []byte) { g.logPanic("a check", value, stack) },
+		RevocationUnknown:     g.revocationUnknown,
 	})
 }
 
@@ -193,6 +195,14 @@ func (g *gateway) events(key string, in func(error) error) listener.Events {
 			g.metrics.Reloaded(audit.SubjectTLS, err)
 			g.logReload("the certificates of "+key, in(err))
 		},
+	}
+}
+
+// revocationUnknown tells of clients that soft mode lets in, once a minute at most: a
+// responder that is down concerns every request.
+func (g *gateway) revocationUnknown(client string, why error) {
+	if more, ok := g.unknown.tell(time.Now()); ok {
+		g.log.Warn("a client was let in although it is not known whether its certificate is revoked", "client", client, "problem", why.Error(), "more_since_the_last_line", more)
 	}
 }
 

@@ -192,8 +192,8 @@ func proxyWarnings(c *config.Config) []string {
 	return warnings
 }
 
-// refusals tells of connections that are no proxy's, once a minute at most:
-// strangers can make as many as they like.
+// refusals tells of what comes too often for a line each, such as connections that
+// are no proxy's: once a minute at most.
 type refusals struct {
 	mu    sync.Mutex
 	last  time.Time

@@ -1,0 +1,78 @@
+package revocation
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+
+	"github.com/certbearer/certbearer/policies/truststore"
+)
+
+// Named says which certificate is meant, without having it: whose it is, by the
+// issuer's name and key, and its serial number. It is what lists and responders know
+// of a certificate, so that a View can be asked about one long after it was seen.
+type Named struct {
+	issuer nameKey
+	about  subject
+}
+
+// NamesOf names every certificate of a path but the one at its end, in the order of
+// the path. One whose issuer changed keys has a name for each, and one whose number is
+// longer than any on a list has none.
+func NamesOf(path []*x509.Certificate) []Named {
+	var all []Named
+	for i := 0; i+1 < len(path); i++ {
+		if serialContent(path[i].SerialNumber) == nil {
+			continue
+		}
+		name := truststore.NameKey(path[i+1].RawSubject)
+		for _, issuer := range path[i+1:] {
+			if truststore.NameKey(issuer.RawSubject) != name {
+				break
+			}
+			all = append(all, Named{name, subjectOf(path[i], issuer)})
+		}
+	}
+	return all
+}
+
+// String returns the name in base64url: two SHA-256, and the number as in DER.
+func (n Named) String() string {
+	text := append(n.issuer[:], n.about.key[:]...)
+	return base64.RawURLEncoding.EncodeToString(append(text, n.about.serial...))
+}
+
+// ParseNamed reads what String returns.
+func ParseNamed(text string) (Named, error) {
+	const numbered = 2 * sha256.Size
+	if len(text) > base64.RawURLEncoding.EncodedLen(numbered+maxSerialBytes) {
+		return Named{}, errors.New("the name of a certificate is too long")
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(raw) <= numbered {
+		return Named{}, errors.New("not the name of a certificate")
+	}
+	return Named{nameKey(raw[:sha256.Size]), subject{[sha256.Size]byte(raw[sha256.Size:numbered]), string(raw[numbered:])}}, nil
+}
+
+// Revokes reports whether a list or an answer revokes the certificate. A list counts
+// once it is known who signed it: one from a location always, one from a file when
+// [Prove] or a judgement has found its signer.
+func (v *View) Revokes(n Named) bool {
+	s := v.shelf(n.issuer)
+	for _, list := range s.of().each() {
+		if list.scope.onlyAttributes || list.signature.key() != n.about.key {
+			continue
+		}
+		if _, found := list.entries.find([]byte(n.about.serial)); found {
+			return true
+		}
+	}
+	for _, answer := range s.about(n.about).each() {
+		if answer.Revoked {
+			return true
+		}
+	}
+	return false
+}
