@@ -72,9 +72,9 @@ func BenchmarkJudge(b *testing.B) {
 		"lists of 1000 other CAs": append(othersLists(b, 1000), list{by: root}.parsed(b), list{by: ca}.parsed(b)),
 	} {
 		b.Run(sentence, func(b *testing.B) {
-			revocation.Prove(lists, path(ca, root))
 			view := revocation.NewView(nil, lists, nil)
 			certificates := path(leaf, ca, root)
+			_, _ = view.Judge(certificates, revocation.Policy{Mode: revocation.Hard}, noon) // proves the lists
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := view.Judge(certificates, revocation.Policy{Mode: revocation.Hard}, noon); err != nil {
@@ -106,8 +106,8 @@ func BenchmarkJudgeWorst(b *testing.B) {
 		}
 		lists = append(lists, list{by: ca, extensions: []extension{distributionPoint(fullName(names...))}}.parsed(b))
 	}
-	revocation.Prove(lists, path(ca))
 	view := revocation.NewView(nil, lists, nil)
+	_, _ = view.Judge(path(leaf, ca), revocation.Policy{Mode: revocation.Hard}, noon) // proves the lists
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := view.Judge(path(leaf, ca), revocation.Policy{Mode: revocation.Hard}, noon); err == nil {

@@ -32,16 +32,15 @@ type disk struct {
 	used int64
 }
 
-// kept returns the contents of the files whose names begin so, each of at most
-// limit bytes. What cannot be read is as if it were not there.
-func (d *disk) kept(prefix string, limit int64) ([][]byte, error) {
+// kept returns the names of the files that begin so, of few kinds.
+func (d *disk) kept(prefix string) ([]string, error) {
 	if d.folder == "" {
 		return nil, nil
 	}
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	if !d.read {
 		if _, err := d.look(); err != nil {
-			d.mu.Unlock()
 			return nil, err
 		}
 	}
@@ -51,19 +50,13 @@ func (d *disk) kept(prefix string, limit int64) ([][]byte, error) {
 			names = append(names, name)
 		}
 	}
-	d.mu.Unlock()
 	slices.Sort(names)
-	var all [][]byte
-	var problems error
-	for _, name := range names[:min(len(names), maxKinds)] {
-		content, err := readRegular(filepath.Join(d.folder, name), limit)
-		if err != nil {
-			problems = errors.Join(problems, err)
-			continue
-		}
-		all = append(all, content)
-	}
-	return all, problems
+	return names[:min(len(names), maxKinds)], nil
+}
+
+// content reads one of at most limit bytes.
+func (d *disk) content(name string, limit int64) ([]byte, error) {
+	return readRegular(filepath.Join(d.folder, name), limit)
 }
 
 // readRegular follows no link and waits for no pipe, whatever comes into the place

@@ -93,7 +93,8 @@ func keyID(c *x509.Certificate) [sha256.Size]byte { return sha256.Sum256(c.RawSu
 // SignedBy says whether the CA issued the list: it has the issuer's name, may
 // sign CRLs (RFC 5280 4.2.1.3), is the one of the authorityKeyIdentifier, and its
 // key made the signature, which is as strong as one on a certificate must be. Who
-// signed the list is remembered: asked again, it costs next to nothing.
+// signed the list is remembered: asked again it costs next to nothing, and whoever
+// asks when lists are read takes the check from the first judgement.
 func (c *CRL) SignedBy(issuer *x509.Certificate) error {
 	if !sameName(c.rawIssuer, issuer.RawSubject) {
 		return fmt.Errorf("the issuer of the %s has another name", c)
@@ -105,23 +106,6 @@ func (c *CRL) SignedBy(issuer *x509.Certificate) error {
 		return fmt.Errorf("the %s: %w", c, err)
 	}
 	return nil
-}
-
-// Prove asks of each list which of the CAs signed it, so that no judgement has to.
-// It returns those that none of them signed: their issuers may be presented. It
-// costs a check for each list and each CA of its name.
-func Prove(lists []*CRL, issuers []*x509.Certificate) (unproven []*CRL) {
-	named := make(map[nameKey][]*x509.Certificate)
-	for _, issuer := range issuers {
-		key := truststore.NameKey(issuer.RawSubject)
-		named[key] = append(named[key], issuer)
-	}
-	for _, c := range lists {
-		if !slices.ContainsFunc(named[c.name], func(issuer *x509.Certificate) bool { return c.signature.by(signerOf(issuer), nil) == nil }) {
-			unproven = append(unproven, c)
-		}
-	}
-	return unproven
 }
 
 // mayVouch holds the CA to basicConstraints, cRLSign and the list's

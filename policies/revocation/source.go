@@ -281,20 +281,15 @@ func (f *Fetcher) restoreAll(ctx context.Context, s *source, l Location) bool {
 	if l.Certificate != nil {
 		limit = MaxAnswerBytes
 	}
-	kept, err := f.disk.kept(s.file, limit)
+	kept, err := f.disk.kept(s.file)
 	unused := func(err error) {
 		if err != nil {
 			f.options.Log.Warn("revocations that were kept on disk are not used", "location", l.Name(), "problem", err.Error())
 		}
 	}
 	unused(err)
-	for _, der := range kept {
-		one, err := l.read(der, time.Now())
-		if err == nil {
-			one.der = nil
-			err = f.restoreOne(s, one)
-		}
-		unused(err)
+	for _, name := range kept {
+		unused(f.restoreOne(s, l, name, limit))
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -307,7 +302,16 @@ func (f *Fetcher) restoreAll(ctx context.Context, s *source, l Location) bool {
 	return len(s.known) > 0
 }
 
-func (f *Fetcher) restoreOne(s *source, one known) error {
+func (f *Fetcher) restoreOne(s *source, l Location, name string, limit int64) error {
+	der, err := f.disk.content(name, limit)
+	if err != nil {
+		return err
+	}
+	one, err := l.read(der, time.Now())
+	if err != nil {
+		return err
+	}
+	one.der = nil
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.sources[s.key] != s {

@@ -117,7 +117,7 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 		return errors.New("a redirect from https to http")
 	}
 	next.Header.Del("Referer")
-	return in(Forbidden, checkURL(next.URL))
+	return in(Forbidden, CheckURL(next.URL.String()))
 }
 
 // Fetch gets or posts, and returns the body of an answer 200.

@@ -210,7 +210,8 @@ func TestAServerThatStallsIsLeft(t *testing.T) {
 
 func TestNoRedirectLeadsFromHTTPSToHTTP(t *testing.T) {
 	request := func(url string) *http.Request { return httptest.NewRequest(http.MethodGet, url, nil) }
-	for next, want := range map[string]bool{"http://ca.example/": false, "https://ca.example/": true} {
+	for next, want := range map[string]bool{"http://ca.example/": false, "https://ca.example/": true,
+		"https://user@ca.example/": false, "https://ca.example/" + strings.Repeat("x", 2048): false} {
 		if err := revocation.CheckRedirect(request(next), []*http.Request{request("https://a.example/")}); (err == nil) != want {
 			t.Errorf("%s: %v", next, err)
 		}
