@@ -58,7 +58,7 @@ func ParseNamed(text string) (Named, error) {
 
 // Revokes reports whether a list or an answer revokes the certificate. A list counts
 // once it is known who signed it: one from a location always, one from a file when
-// [Prove] or a judgement has found its signer.
+// [CRL.SignedBy] or a judgement has found its signer.
 func (v *View) Revokes(n Named) bool {
 	s := v.shelf(n.issuer)
 	for _, list := range s.of().each() {
