@@ -49,7 +49,7 @@ func (k changeKind) opens() int {
 // for the decision to say.
 func changesIn(w world, refused extauthz.Explanation, near []nearby) []change {
 	var all []change
-	for _, ca := range storedAbove(w) {
+	for _, ca := range w.above {
 		all = append(all, presentedToo(ca))
 	}
 	all = append(all, times(w, near)...)
@@ -65,18 +65,22 @@ func changesIn(w world, refused extauthz.Explanation, near []nearby) []change {
 
 // storedAbove returns CAs of any client that, by name, stand above what is presented
 // and are not presented.
-func storedAbove(w world) []*x509.Certificate {
+func storedAbove(clients *policies.Snapshot, presented []*x509.Certificate) []*x509.Certificate {
 	const most, levels = 8, 3
+	if len(presented) == 0 {
+		return nil
+	}
 	var found []*x509.Certificate
 	wanted := make(map[[32]byte]bool)
-	for _, certificate := range w.presented {
+	for _, certificate := range presented {
 		wanted[truststore.NameKey(certificate.RawIssuer)] = true
 	}
+	sorted := clients.Sorted()
 	for range levels {
 		before := len(found)
-		for _, client := range w.clients.Sorted() {
+		for _, client := range sorted {
 			for _, anchor := range client.Anchors() {
-				known := slices.ContainsFunc(slices.Concat(w.presented, found), anchor.Certificate.Equal)
+				known := slices.ContainsFunc(slices.Concat(presented, found), anchor.Certificate.Equal)
 				if len(found) < most && !known && wanted[truststore.NameKey(anchor.Certificate.RawSubject)] {
 					found = append(found, anchor.Certificate)
 				}
@@ -98,7 +102,7 @@ func presentedToo(ca *x509.Certificate) change {
 		Do: "have the caller present the intermediate " + identified(ca) + " and see that the proxy passes it on",
 		make: func(w world) (world, bool) {
 			w.presented = append(slices.Clone(w.presented), ca)
-			return w, true
+			return w.seen(), true
 		},
 	}
 }
@@ -130,7 +134,7 @@ func times(w world, near []nearby) []change {
 	for _, moment := range moments[:min(len(moments), 8)] {
 		all = append(all, change{Kind: changeTime, make: func(w world) (world, bool) {
 			w.at = moment
-			return w, true
+			return w.seen(), true
 		}})
 	}
 	return all
@@ -183,7 +187,7 @@ func inDocument(w world, refused extauthz.Explanation, of nearby) []change {
 			Do: "take certificatePolicies out of the document of client " + id, Risk: "certificates that its CAs issue under any other policy are accepted too"},
 		change{Kind: changeMethod, Field: "tokenEndpointAuthMethod",
 			Do: "take tokenEndpointAuthMethod out of the document of client " + id, Risk: "all certificates in its store are accepted as they are then, and all that the CAs among them issue"})
-	for _, ca := range slices.Concat(issuersAmong(w.presented), storedAbove(w)) {
+	for _, ca := range slices.Concat(issuersAmong(w.presented), w.above) {
 		all = append(all, trusting(ca, of))
 	}
 	switch {
@@ -299,7 +303,7 @@ func softly(of nearby) change {
 		value["hosts"] = asked.Hosts
 	}
 	return change{Kind: changeRevocation, Field: "revocation", Value: asJSON(value),
-		Do: "set the mode of revocation of client %s to soft", Risk: "while nothing is known, a certificate that its CA has revoked is accepted"}
+		Do: "set the mode of revocation of client " + of.client.ID() + " to soft", Risk: "while nothing is known, a certificate that its CA has revoked is accepted"}
 }
 
 // issuersAmong returns the CAs among what is presented, but the leaf.

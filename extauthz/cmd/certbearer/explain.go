@@ -13,7 +13,6 @@ import (
 	"github.com/certbearer/certbearer/extauthz/audit"
 	"github.com/certbearer/certbearer/extauthz/authn"
 	"github.com/certbearer/certbearer/extauthz/config"
-	"github.com/certbearer/certbearer/extauthz/state"
 	"github.com/certbearer/certbearer/extauthz/tokenendpoint"
 	"github.com/certbearer/certbearer/extauthz/wire"
 	"github.com/certbearer/certbearer/policies"
@@ -76,7 +75,7 @@ func (e explainCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	clients, err := loadClients(c, settings)
+	clients, known, err := loadClients(c, settings)
 	if err != nil {
 		return err
 	}
@@ -84,12 +83,13 @@ func (e explainCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	told := e.decide(c.ctx, explainer, clients, request)
+	in := newWorld(clients, known, readable(ders), e.ClientID, request.At)
+	told := e.decide(c.ctx, explainer, in, request)
 	told.describeToken(settings, request.At)
 	if from := settings.Certificate; from.From == config.FromHeader {
 		told.readFrom("what " + from.Header + " would hold")
 	}
-	if err := e.inquire(c, settings, explainer, clients, told, ders); err != nil {
+	if err := e.inquire(c, settings, explainer, in, told); err != nil {
 		return err
 	}
 	if e.JSON {
@@ -103,22 +103,27 @@ func (e explainCommand) Run(c *console) error {
 	return err
 }
 
-func (e explainCommand) decide(ctx context.Context, explainer *extauthz.Explainer, clients *policies.Snapshot, request *wire.Request) *explanation {
+func (e explainCommand) decide(ctx context.Context, explainer *extauthz.Explainer, in world, request *wire.Request) *explanation {
 	var trace decision.Trace
-	explained := explainer.Explain(ctx, &state.State{Clients: clients}, request, e.ClientID, &trace)
+	explained := explainer.Explain(ctx, in.state(), request, e.ClientID, &trace)
 	return newExplanation(explained, trace.Entries())
 }
 
-// inquire looks into what was decided, if the certificates can be read.
-func (e explainCommand) inquire(c *console, settings *config.Config, explainer *extauthz.Explainer, clients *policies.Snapshot, told *explanation, ders [][]byte) error {
-	in := world{clients: clients, clientID: e.ClientID, at: orNow(e.Time)}
+// readable returns the certificates if all can be read; where not, the steps say so.
+func readable(ders [][]byte) []*x509.Certificate {
+	var all []*x509.Certificate
 	for _, der := range ders {
 		certificate, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil // the steps say so
+			return nil
 		}
-		in.presented = append(in.presented, certificate)
+		all = append(all, certificate)
 	}
+	return all
+}
+
+// inquire looks into what was decided.
+func (e explainCommand) inquire(c *console, settings *config.Config, explainer *extauthz.Explainer, in world, told *explanation) error {
 	again := func(w world) extauthz.Explanation {
 		var ders [][]byte
 		for _, certificate := range w.presented {
@@ -129,35 +134,35 @@ func (e explainCommand) inquire(c *console, settings *config.Config, explainer *
 			return extauthz.Explanation{Err: err}
 		}
 		request.At = w.at
-		return explainer.Explain(c.ctx, &state.State{Clients: w.clients}, request, w.clientID, nil)
+		return explainer.Explain(c.ctx, w.state(), request, w.clientID, nil)
 	}
 	if err := told.inquire(settings.Clients.Directory, in, again); err != nil {
 		return err
 	}
-	if !mayBeMended(told.Reason) && told.Reason != decision.CertificateRevoked {
+	if len(in.presented) == 0 || !mayBeMended(told.Reason) && told.Reason != decision.CertificateRevoked {
 		return nil // no certificate was judged
 	}
 	asked := audit.Recorded{Time: in.at, ClientID: e.ClientID, Evidence: string(settings.Certificate.From), Chain: in.presented, ChainLength: len(in.presented)}
-	looker := replayer{settings: settings, clients: clients}
+	looker := replayer{settings: settings, clients: in.clients}
 	var err error
 	told.Facts, err = looker.facts(&replay{record: asked, now: told})
 	return err
 }
 
 // loadClients reads the documents and says on stderr if some have faults: the
-// answer may hang on one of them.
-func loadClients(c *console, settings *config.Config) (*policies.Snapshot, error) {
+// answer may hang on one of them. It reads what is known of revocations, too.
+func loadClients(c *console, settings *config.Config) (*policies.Snapshot, knownRevocations, error) {
 	clients, report, err := dirsource.Load(sourceConfig(settings))
 	if err != nil {
-		return nil, inSetting("clients.directory", "clients", err)
+		return nil, knownRevocations{}, inSetting("clients.directory", "clients", err)
 	}
 	if clients == nil {
-		return nil, fmt.Errorf("with clients.strict no document counts while there are faults, here %d: certbearer clients check names them", len(report.Faults))
+		return nil, knownRevocations{}, fmt.Errorf("with clients.strict no document counts while there are faults, here %d: certbearer clients check names them", len(report.Faults))
 	}
 	if len(report.Faults) > 0 {
 		fmt.Fprintf(c.stderr, "certbearer: %s in client documents, of which a running server may still have good versions: certbearer clients check names them\n", counted(len(report.Faults), "fault"))
 	}
-	return clients, nil
+	return clients, readRevocations(settings, clients, report.CRLs), nil
 }
 
 func newExplainer(settings *config.Config) (*extauthz.Explainer, error) {

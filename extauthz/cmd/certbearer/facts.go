@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"slices"
@@ -41,6 +42,9 @@ func (p *replayer) facts(r *replay) ([]string, error) {
 	renewed, err := p.renewed(leaf)
 	facts = append(facts, renewed...)
 	facts = append(facts, p.boundTo(chain)...)
+	if r.now.Reason == decision.RevocationUnavailable || r.now.Reason == decision.RevocationStale {
+		facts = append(facts, "explain knows the revocation lists beside the documents and what is kept in "+cmp.Or(p.settings.Revocation.Directory, "no directory")+", and asks nobody: a running server may know more")
+	}
 	if r.now.Reason == decision.SubjectMismatch {
 		facts = append(facts, "the certificate has "+subjectsOf(leaf))
 	}
@@ -169,8 +173,8 @@ func (p *replayer) renewed(leaf *x509.Certificate) ([]string, error) {
 			if same == "" || len(facts) == maxFacts {
 				continue
 			}
-			facts = append(facts, fmt.Sprintf("client %s has another certificate of the same %s, serial %s, which ends at %s: this one may have come after it",
-				document.ID, same, entry.Certificate.SerialNumber.Text(16), stamp(entry.Certificate.NotAfter)))
+			facts = append(facts, fmt.Sprintf("client %s has another certificate of the same %s, serial %s, which ends at %s: %s",
+				document.ID, same, entry.Certificate.SerialNumber.Text(16), stamp(entry.Certificate.NotAfter), succession(leaf.NotBefore, entry.Certificate.NotBefore)))
 		}
 	})
 	return facts, err

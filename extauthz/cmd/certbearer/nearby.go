@@ -100,7 +100,7 @@ type clientTried struct {
 func (n nearby) triedBy(in world) clientTried {
 	chain := chainFrom(in.presented)
 	tried := chain.Watch()
-	_, err := n.client.Judge(in.clients, chain, nil, in.at, nil)
+	_, err := n.client.Judge(in.clients, chain, in.view, in.at, nil)
 	return n.told(tried, in, err)
 }
 

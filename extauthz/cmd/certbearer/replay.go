@@ -26,13 +26,14 @@ import (
 type replayer struct {
 	settings *config.Config
 	clients  *policies.Snapshot
+	known    knownRevocations
 	table    *extauthz.Routes
 	decide   *extauthz.Explainer
 	endpoint *authn.Authenticator
 }
 
 func newReplayer(c *console, settings *config.Config) (*replayer, error) {
-	clients, err := loadClients(c, settings)
+	clients, known, err := loadClients(c, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func newReplayer(c *console, settings *config.Config) (*replayer, error) {
 		return nil, err
 	}
 	return &replayer{
-		settings: settings, clients: clients, table: table,
+		settings: settings, clients: clients, known: known, table: table,
 		decide: explainerWith(settings, table, authn.New(gateway)), endpoint: authn.New(direct),
 	}, nil
 }
@@ -91,16 +92,16 @@ func (p *replayer) run(ctx context.Context, record audit.Recorded, from string, 
 		r.record.Chain, r.from = []*x509.Certificate{pinned}, "a client's trust store"
 	}
 	var trace decision.Trace
-	r.now = newExplanation(p.again(ctx, p.clients, r.record, &trace), trace.Entries())
+	in := newWorld(p.clients, p.known, r.record.Chain, record.ClientID, record.Time)
+	r.now = newExplanation(p.again(ctx, in.state(), r.record, &trace), trace.Entries())
 	r.now.readFrom(r.from)
 	if !atEndpoint(record) {
 		r.now.describeToken(p.settings, record.Time)
 	}
-	in := world{clients: p.clients, presented: r.record.Chain, clientID: record.ClientID, at: record.Time}
 	err := r.now.inquire(p.settings.Clients.Directory, in, func(w world) extauthz.Explanation {
 		other := r.record
 		other.Chain, other.ClientID, other.Time = w.presented, w.clientID, w.at
-		return p.again(ctx, w.clients, other, nil)
+		return p.again(ctx, w.state(), other, nil)
 	})
 	if err != nil {
 		return nil, err
@@ -109,9 +110,8 @@ func (p *replayer) run(ctx context.Context, record audit.Recorded, from string, 
 	return r, err
 }
 
-// again decides the record once more, by the given clients.
-func (p *replayer) again(ctx context.Context, clients *policies.Snapshot, record audit.Recorded, t *decision.Trace) extauthz.Explanation {
-	st := &state.State{Clients: clients}
+// again decides the record once more.
+func (p *replayer) again(ctx context.Context, st *state.State, record audit.Recorded, t *decision.Trace) extauthz.Explanation {
 	if atEndpoint(record) {
 		return p.atEndpoint(ctx, st, record, t)
 	}

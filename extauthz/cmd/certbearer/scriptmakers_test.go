@@ -154,6 +154,7 @@ func makeClientDocument() {
 	state := flags.String("status", "", "status")
 	secret := flags.String("secret", "", "secret")
 	mode := flags.String("mode", "", "mode")
+	revocations := flags.String("revocation", "", "the mode of revocation")
 	mustNot(flags.Parse(os.Args[1:]))
 	out, id, files := flags.Arg(0), flags.Arg(1), flags.Args()[2:]
 
@@ -166,6 +167,9 @@ func makeClientDocument() {
 		if value != "" {
 			document[name] = value
 		}
+	}
+	if *revocations != "" {
+		document["revocation"] = map[string]string{"mode": *revocations}
 	}
 	field, value, found := strings.Cut(*binding, "=")
 	if inner, is := strings.CutPrefix(field, "spiffe."); is {

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/certbearer/certbearer/extauthz"
+	"github.com/certbearer/certbearer/extauthz/state"
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/decision"
+	"github.com/certbearer/certbearer/policies/revocation"
 )
 
 const (
@@ -28,7 +30,24 @@ type world struct {
 	presented []*x509.Certificate       // leaf first
 	clientID  string                    // that the request names
 	at        time.Time
+
+	known knownRevocations
+	above []*x509.Certificate // CAs that are stored and, by name, stand above what is presented
+	view  *revocation.View    // what is known of those and at that time
 }
+
+func newWorld(clients *policies.Snapshot, known knownRevocations, presented []*x509.Certificate, clientID string, at time.Time) world {
+	w := world{clients: clients, presented: presented, clientID: clientID, at: at, known: known, above: storedAbove(clients, presented)}
+	return w.seen()
+}
+
+// seen is the world with what is known of revocations in it.
+func (w world) seen() world {
+	w.view = w.known.about(w.presented, w.above, w.at)
+	return w
+}
+
+func (w world) state() *state.State { return &state.State{Clients: w.clients, CRLs: w.view} }
 
 // change is one thing that could be otherwise. Its JSON is an interface:
 // docs/verify.md has each member.
