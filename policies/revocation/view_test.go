@@ -210,7 +210,11 @@ func TestAVerdictHoldsUntilSomethingArrivesOfItsOwnCAs(t *testing.T) {
 		t.Errorf("ours %v, theirs %v", second.Holds(ours), second.Holds(theirs))
 	}
 	fellow := issue(t, ca, testca.Template{CommonName: "fellow"})
-	answered := revocation.NewView(first, []*revocation.CRL{own, foreign}, []*revocation.Answer{answer{about: fellow, issuer: ca}.parsed(t)})
+	ofFellow, ofLeaf := answer{about: fellow, issuer: ca}.parsed(t), answer{about: leaf, issuer: ca}.parsed(t)
+	answered := revocation.NewView(first, []*revocation.CRL{own, foreign}, []*revocation.Answer{ofFellow})
+	if more := revocation.NewView(answered, []*revocation.CRL{own, foreign}, []*revocation.Answer{ofLeaf, ofFellow}); !more.Holds(stamp(answered, fellow, ca)) || more.Holds(ours) {
+		t.Error("an answer about another ends a verdict, or one about its own does not")
+	}
 	if !answered.Holds(ours) || answered.Holds(stamp(first, fellow, ca)) {
 		t.Error("an answer about one certificate ends the verdicts of others, or not its own")
 	}
