@@ -1,6 +1,8 @@
 package policies_test
 
 import (
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 	"slices"
 	"testing"
@@ -179,6 +181,21 @@ func TestDearCAsOfOneNameDoNotUseUpTheChecksOfOthers(t *testing.T) {
 		dear.Key = newKey(t, testca.P521)
 		b.Put(client(t, fmt.Sprint("a", i), fields{"certificateTrustStore": store(selfSigned(t, dear))}))
 	}
+	if got, want := decide(b.Snapshot(), chainOf(issue(t, mine, leaf("x"))), policies.Hint{}, time.Now()), "mine by chain"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// So are key identifiers.
+func TestDearCAsOfOneNameAndKeyIdentifierDoNotUseUpTheChecksOfOthers(t *testing.T) {
+	mine := selfSigned(t, ca("Root CA"))
+	identifier := pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 14}, Value: append([]byte{4, byte(len(mine.Certificate.SubjectKeyId))}, mine.Certificate.SubjectKeyId...)}
+	b := policies.Empty(policies.Options{}).Edit()
+	for i := range 30 {
+		dear := testca.Template{CommonName: "Root CA", CA: true, Key: newKey(t, testca.P521), ExtraExtensions: []pkix.Extension{identifier}}
+		b.Put(client(t, fmt.Sprint("a", i), fields{"certificateTrustStore": store(selfSigned(t, dear))}))
+	}
+	b.Put(client(t, "mine", fields{"certificateTrustStore": store(mine)}))
 	if got, want := decide(b.Snapshot(), chainOf(issue(t, mine, leaf("x"))), policies.Hint{}, time.Now()), "mine by chain"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

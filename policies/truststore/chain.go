@@ -30,6 +30,7 @@ type Chain struct {
 
 	checks      int // of signatures
 	cost        int // of those, as costOf has it
+	unfit       int // keys that cannot have made a signature
 	steps       int // of walks
 	comparisons int // of names with constraints
 	read        int // bytes of name constraints
@@ -173,11 +174,20 @@ func (c *Chain) check(issuer, subject *x509.Certificate) error {
 // errOtherIssuer is no fault of anything: it is what most pairs of certificates are.
 var errOtherIssuer error = decision.Deny(decision.PathNotFound, "certificate", errors.New("another issuer"))
 
+// errOtherKey is of a key of another kind or size than the one that made the signature.
+var errOtherKey error = decision.Deny(decision.PathNotFound, "certificate", errors.New("signed by a key of another kind or size"))
+
 // verified verifies one signature, or returns what it found the last time.
 func (c *Chain) verified(issuer, subject *x509.Certificate) error {
 	key := link{string(issuer.RawSubjectPublicKeyInfo), subject}
 	if err, known := c.seen[key]; known {
 		return err
+	}
+	if !mayFit(issuer, subject) {
+		if c.unfit++; c.unfit > maxUnfit {
+			return decision.Denyf(decision.PathTooComplex, "certificate chain", "more than %d keys that cannot have made a signature", maxUnfit)
+		}
+		return errOtherKey
 	}
 	if c.checks >= MaxSignatureChecks {
 		return decision.Denyf(decision.PathTooComplex, "certificate chain", "more than %d signature checks", MaxSignatureChecks)
