@@ -1,8 +1,11 @@
 package peercert_test
 
 import (
+	"bytes"
+	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -170,4 +173,28 @@ func strangers(t testing.TB, n int) []*testca.Issued {
 		all = append(all, selfSigned(t, testca.Template{CommonName: fmt.Sprintf("stranger %d", i)}))
 	}
 	return all
+}
+
+// What is presented costs what it holds, and each certificate is compared with all
+// before: without the bounds on bytes and certificates this would take seconds.
+func TestAChainWithoutEndIsRefusedAtOnce(t *testing.T) {
+	c := selfSigned(t, testca.Template{CommonName: "x"}).Certificate
+	reader := newReader(t, peercert.TLS, 0)
+	var chain []*x509.Certificate
+	for i := range 30_000 {
+		raw := bytes.Clone(c.Raw)
+		binary.BigEndian.PutUint32(raw[len(raw)-4:], uint32(i))
+		chain = append(chain, &x509.Certificate{Raw: raw})
+	}
+	for sentence, c := range map[string]struct {
+		chain []*x509.Certificate
+		want  decision.Reason
+	}{
+		"of many":           {chain, decision.EvidenceTooManyCertificates},
+		"of ten large ones": {slices.Repeat([]*x509.Certificate{{Raw: make([]byte, 64<<20)}}, 10), decision.EvidenceTooLarge},
+	} {
+		if _, err := reader.Read(peercert.Presented{TLSChain: c.chain}, nil); decision.ReasonOf(err) != c.want {
+			t.Errorf("%s: %v", sentence, err)
+		}
+	}
 }

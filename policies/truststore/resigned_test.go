@@ -113,7 +113,7 @@ func FuzzSubject(f *testing.F) {
 		f.Add("lab", text, true)
 	}
 	f.Fuzz(func(t *testing.T, commonName, organization string, together bool) {
-		if commonName == "" || organization == "" || !utf8.ValidString(commonName+organization) || len(commonName)+len(organization) > 2000 {
+		if commonName == "" || organization == "" || !utf8.ValidString(commonName) || !utf8.ValidString(organization) || len(commonName)+len(organization) > 2000 {
 			return
 		}
 		cn := tlv(0x30, append([]byte{6, 3, 0x55, 4, 3}, tlv(0x0c, []byte(commonName)...)...)...)
