@@ -84,7 +84,10 @@ func bounded(name string) string {
 // ParseCRL reads one CRL in DER, of version 2 with cRLNumber and nextUpdate, as
 // RFC 5280 section 5 has CAs write them. crypto/x509 reads all but the entries:
 // those are walked, so that a million of them cost some 30 MB and not 500.
-func ParseCRL(der []byte) (*CRL, error) {
+func ParseCRL(der []byte) (*CRL, error) { return parseCRL(der, nil) }
+
+// parseCRL asks check, where not nil, before it walks the entries.
+func parseCRL(der []byte, check func(*CRL) error) (*CRL, error) {
 	if len(der) > MaxCRLBytes {
 		return nil, fmt.Errorf("the CRL has %d bytes, more than %d", len(der), MaxCRLBytes)
 	}
@@ -108,10 +111,18 @@ func ParseCRL(der []byte) (*CRL, error) {
 	if err := c.readExtensions(head.Extensions); err != nil {
 		return nil, err
 	}
+	if err := c.signature.of(head, parts.tbs); err != nil {
+		return nil, err
+	}
+	if check != nil {
+		if err := check(c); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.readEntries(parts.entries); err != nil {
 		return nil, err
 	}
-	return c, c.signature.of(head, parts.tbs)
+	return c, nil
 }
 
 func (c *CRL) checkTimes() error {

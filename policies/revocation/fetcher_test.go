@@ -210,6 +210,12 @@ func TestWhatIsKnownIsReplacedOnlyByWhatFollowsIt(t *testing.T) {
 		"a list with a bad signature": {func(t *testing.T, ca, _, _ *testca.Issued) ([]byte, error) {
 			return from(list{by: ca, spoil: true}, time.Now(), time.Hour).der(t), nil
 		}, "certificate_revoked", "not signed"},
+		"a list with a bad signature, and entries that are none": {func(t *testing.T, ca, _, _ *testca.Issued) ([]byte, error) {
+			return from(list{by: ca, spoil: true, written: []byte{5, 0}}, time.Now(), time.Hour).der(t), nil
+		}, "certificate_revoked", "not signed"},
+		"a list with entries that are none": {func(t *testing.T, ca, _, _ *testca.Issued) ([]byte, error) {
+			return from(list{by: ca, written: []byte{5, 0}}, time.Now(), time.Hour).der(t), nil
+		}, "certificate_revoked", "entry 1 of the CRL"},
 		"a list of another CA": {func(t *testing.T, _, other, _ *testca.Issued) ([]byte, error) {
 			return from(list{by: other}, time.Now(), time.Hour).der(t), nil
 		}, "certificate_revoked", "another name"},

@@ -13,12 +13,14 @@ const pemType = "X509 CRL"
 // with white space between them and nothing else. One that cannot be read is an
 // error of the whole file: a list that is missing must not look like one that is
 // empty.
-func ParseCRLs(text []byte) ([]*CRL, error) {
+func ParseCRLs(text []byte) ([]*CRL, error) { return parseCRLs(text, nil) }
+
+func parseCRLs(text []byte, check func(*CRL) error) ([]*CRL, error) {
 	if len(text) > 2*MaxCRLBytes {
 		return nil, fmt.Errorf("%d bytes of CRLs, more than %d", len(text), 2*MaxCRLBytes)
 	}
 	if len(text) > 0 && text[0] == 0x30 {
-		c, err := ParseCRL(text)
+		c, err := parseCRL(text, check)
 		if err != nil {
 			return nil, err
 		}
@@ -37,7 +39,7 @@ func ParseCRLs(text []byte) ([]*CRL, error) {
 		if block == nil || len(block.Headers) != 0 || bytes.Count(rest[:len(rest)-len(after)], []byte("-----BEGIN ")) != 1 {
 			return nil, fmt.Errorf("block %d is cut short or is no base64", n)
 		}
-		c, err := ParseCRL(block.Bytes)
+		c, err := parseCRL(block.Bytes, check)
 		if err != nil {
 			return nil, fmt.Errorf("block %d: %w", n, err)
 		}
