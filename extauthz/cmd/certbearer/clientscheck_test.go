@@ -274,7 +274,7 @@ func TestWhatIsFound(t *testing.T) {
 		}, []string{}},
 		"keyCertSign without CA":                           {repository{"a.json": fields{"certificateTrustStore": stored(selfSigned(t, testca.Template{CommonName: "k", KeyUsage: usage(x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature)}))}}, []string{"a not_a_ca"}},
 		"a CA without keyCertSign":                         {repository{"a.json": fields{"certificateTrustStore": stored(leaf, selfSigned(t, testca.Template{CommonName: "k", CA: true, KeyUsage: usage(x509.KeyUsageCRLSign)}))}}, []string{"a not_a_ca", "a pin_refused"}},
-		"a leaf beside the CA of a tls_client_auth":        {repository{"a.json": fields{"certificateTrustStore": stored(ca, leaf), "tokenEndpointAuthMethod": "tls_client_auth", "tlsClientAuth": bound}}, []string{"a not_a_ca"}},
+		"a leaf beside the CA of a tls_client_auth":        {repository{"a.json": fields{"certificateTrustStore": stored(ca, namedLeaf), "tokenEndpointAuthMethod": "tls_client_auth", "tlsClientAuth": bound}}, []string{"a not_a_ca"}},
 		"only a leaf with tls_client_auth":                 {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "tokenEndpointAuthMethod": "tls_client_auth", "tlsClientAuth": bound}}, []string{"a no_anchor"}},
 		"a leaf of another subject in a bound store":       {repository{"a.json": fields{"certificateTrustStore": stored(ca, leaf), "tlsClientAuth": bound}}, []string{"a not_a_ca"}},
 		"a bound store without a CA":                       {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "tlsClientAuth": bound}}, []string{"a binding_without_effect"}},
@@ -283,6 +283,9 @@ func TestWhatIsFound(t *testing.T) {
 		"two CAs that only their keys tell apart": {repository{
 			"a.json": fields{"certificateTrustStore": stored(twin())}, "b.json": fields{"certificateTrustStore": stored(twin())},
 		}, []string{"a anchor_twin", "b anchor_twin"}},
+		"two CAs of one name that their key identifiers tell apart": {repository{
+			"a.json": fields{"certificateTrustStore": stored(authority(t, "Twin"))}, "b.json": fields{"certificateTrustStore": stored(authority(t, "Twin"))},
+		}, []string{}},
 		"a private key in a store":             {repository{"a.json": fields{"certificateTrustStore": stored(leaf) + string(keyPEM(t, leaf))}}, []string{"a private_key"}},
 		"a private key in another field":       {repository{"a.json": fields{"certificateTrustStore": stored(leaf), "description": string(keyPEM(t, leaf))}}, []string{"a.json private_key"}},
 		"files with private keys":              {repository{"a.key": string(keyPEM(t, leaf)), ".b": string(keyPEM(t, leaf)), "c.p12": "x", "d.bin": keyDER(t, leaf)}, []string{".b private_key", "a.key file_ignored", "a.key private_key", "c.p12 file_ignored", "c.p12 private_key", "d.bin file_ignored", "d.bin private_key"}},
