@@ -45,7 +45,7 @@ func (f clientsFolder) sourceAndAllowed() (dirsource.Config, []revocation.Allowe
 	source := sourceConfig(settings)
 	source.Strict = false
 	source.Dir = cmp.Or(f.Dir, source.Dir)
-	return source, allowedToFetch(settings), nil
+	return source, revocationConfig(settings).Allowed, nil
 }
 
 // inArgument says from where the folder's name came.

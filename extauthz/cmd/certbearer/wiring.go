@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 
 	"github.com/certbearer/certbearer/envoy"
 	"github.com/certbearer/certbearer/extauthz"
@@ -15,7 +14,6 @@ import (
 	"github.com/certbearer/certbearer/extauthz/tokens"
 	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/dirsource"
-	"github.com/certbearer/certbearer/policies/revocation"
 )
 
 // This file turns the configuration's values into those of the packages.
@@ -29,24 +27,6 @@ func sourceConfig(c *config.Config) dirsource.Config {
 			RequireBinding:     c.Profile == config.ProfileFAPI2,
 		},
 	}
-}
-
-// allowedToFetch are the addresses from which revocations are fetched although they
-// are not public. The configuration has them checked.
-func allowedToFetch(c *config.Config) []revocation.Allowed {
-	var all []revocation.Allowed
-	for _, item := range c.Revocation.Allow {
-		var ports []uint16
-		for _, port := range item.Ports {
-			ports = append(ports, uint16(port))
-		}
-		for _, network := range item.Addresses {
-			if prefix, err := netip.ParsePrefix(network); err == nil {
-				all = append(all, revocation.Allowed{Prefix: prefix, Ports: ports})
-			}
-		}
-	}
-	return all
 }
 
 func keyOptions(c *config.Config) signer.Options {
