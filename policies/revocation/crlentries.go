@@ -155,7 +155,7 @@ func (c *CRL) readEntryExtension(arc int, critical bool, value cryptobyte.String
 // is no id-ce, or one with an arc of more than 7 bits.
 func readExtension(from *cryptobyte.String) (arc int, critical bool, value cryptobyte.String, err error) {
 	var inner, id cryptobyte.String
-	if !from.ReadASN1(&inner, tags.SEQUENCE) || !inner.ReadASN1(&id, tags.OBJECT_IDENTIFIER) || len(id) == 0 {
+	if !from.ReadASN1(&inner, tags.SEQUENCE) || !inner.ReadASN1(&id, tags.OBJECT_IDENTIFIER) || !wellFormed(id) {
 		return 0, false, nil, errors.New("an extension cannot be read")
 	}
 	if inner.PeekASN1Tag(tags.BOOLEAN) && !inner.ReadASN1Boolean(&critical) {
@@ -168,6 +168,21 @@ func readExtension(from *cryptobyte.String) (arc int, critical bool, value crypt
 		return int(id[2]), critical, value, nil
 	}
 	return -1, critical, value, nil
+}
+
+// wellFormed holds an object identifier to its one encoding in DER, with arcs of 31
+// bits, as crypto/x509 reads them: otherwise an extension could be another to it.
+func wellFormed(id []byte) bool {
+	arc, open := 0, false
+	for _, octet := range id {
+		if !open && octet == 0x80 || arc >= 1<<24 {
+			return false
+		}
+		if arc, open = arc<<7|int(octet&0x7f), octet >= 0x80; !open {
+			arc = 0
+		}
+	}
+	return len(id) > 0 && !open
 }
 
 // minimalInteger holds a number to its one encoding in DER: another would be
