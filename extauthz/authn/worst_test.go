@@ -229,8 +229,8 @@ func worstInputs() map[string]func(testing.TB) worst {
 	leaf := testca.Template{CommonName: "leaf"}
 	large := testca.Template{CommonName: "leaf", ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: make([]byte, 60_000)}}}
 	all["CAs of one name, P-256"] = namesakes(on(testca.P256), testca.P256, 0, leaf)
-	all["CAs of one name, P-384"] = namesakes(on(testca.P384), testca.P256, 0, leaf)
-	all["CAs of one name, P-521"] = namesakes(on(testca.P521), testca.P256, 0, leaf)
+	all["CAs of one name, P-384"] = namesakes(on(testca.P384), testca.P384, 0, leaf)
+	all["CAs of one name, P-521"] = namesakes(on(testca.P521), testca.P521, 0, leaf)
 	all["CAs of one name, P-256, and a large leaf"] = namesakes(on(testca.P256), testca.P256, 0, large)
 	all["CAs of one name, Ed25519, and a large leaf"] = namesakes(on(testca.Ed25519), testca.Ed25519, 0, large)
 	for _, bits := range []int{2048, 3072, 4096, 8192} {
