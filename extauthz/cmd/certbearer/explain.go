@@ -38,7 +38,8 @@ type explainCommand struct {
 func (explainCommand) Help() string {
 	return `The request goes through the same steps as one that Envoy asks about, by the
 configuration and the client documents as they are on disk now. Nothing is
-signed and no server is asked.
+signed and no server is asked. What is shown besides: each path that was tried
+and, of a refusal, what would make the request pass, and what else that opens.
 
   certbearer explain --cert leaf.pem
   certbearer explain --cert leaf.pem --chain intermediates.pem --method POST --url https://api.example/orders
