@@ -2,6 +2,7 @@ package extauthz_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/certbearer/certbearer/extauthz"
 	"github.com/certbearer/certbearer/extauthz/state"
@@ -128,6 +129,40 @@ func TestWhatNobodyCouldTellIsCountedAndRecorded(t *testing.T) {
 	for i, want := range []any{"revocation_unavailable", "revocation_unavailable", "good", nil} {
 		if records[i]["revocation"] != want || records[i]["decision"] != "allow" || (records[i]["detail"] != nil) != (i < 2) {
 			t.Errorf("record %d: %v", i, records[i])
+		}
+	}
+}
+
+// A token ends with what is known only where nobody is let in after it, and names
+// what was asked about.
+func TestWhatATokenSaysOfAClientThatAsksForRevocations(t *testing.T) {
+	ca := selfSigned(t, testca.Template{CommonName: "A", CA: true})
+	leaf := issueLeaf(t, ca, "of A")
+	end := time.Now().Add(time.Minute).Truncate(time.Second)
+	der, err := ca.SignCRL(testca.CRL{NextUpdate: end})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := revocation.ParseCRL(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[string]struct {
+		capped bool
+		names  int
+	}{"off": {false, 0}, "soft": {false, 1}, "hard": {true, 1}} {
+		s := newSite(t, nil)
+		s.put(t, "a", asksFor(mode, ca))
+		s.holder.Publish(func(current state.State) state.State {
+			current.CRLs = revocation.NewView(nil, []*revocation.CRL{list}, nil)
+			return current
+		})
+		for _, of := range []string{"a new one", "by a verdict that was kept"} {
+			_, claims := check(t.Context(), t, s, requestFrom(leaf)).token(t)
+			names, _ := claims["cert_ids"].([]any)
+			if capped := claims["exp"] == float64(end.Unix()); capped != want.capped || len(names) != want.names {
+				t.Errorf("%s, %s: ends with the list %v, names %v", mode, of, capped, names)
+			}
 		}
 	}
 }

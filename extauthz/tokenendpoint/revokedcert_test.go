@@ -118,3 +118,72 @@ func TestATokenWithNamesThatCannotBeReadIsNotActive(t *testing.T) {
 		t.Errorf("%v", got.JSON)
 	}
 }
+
+// As at the gateway, what soft mode lets in without knowing is counted and recorded,
+// and a token ends with what is known only where nobody is let in after it.
+func TestTheEndpointTellsOfWhatNobodyKnows(t *testing.T) {
+	root := selfSigned(t, testca.Template{CommonName: "Root", CA: true})
+	leaf := issue(t, root, testca.Template{CommonName: "a"})
+	var told []string
+	s := newSite(t, func(c *tokenendpoint.Config) {
+		c.RevocationUnknown = func(client string, _ error) { told = append(told, client) }
+	})
+	s.put(t, "lab-partner", asksFor("soft", root))
+	s.token(t, leaf, "lab-partner")
+	s.learn(t, map[*testca.Issued][]*testca.Issued{root: nil})
+	s.token(t, leaf, "lab-partner")
+	if got := s.sum(t, "certbearer_revocation_unknown_total"); got != 1 || len(told) != 1 || told[0] != "lab-partner" {
+		t.Errorf("counted %v times, told %v", got, told)
+	}
+	if got := s.sum(t, "certbearer_verdicts_total"); got != 2 {
+		t.Errorf("%v certificates were accepted", got)
+	}
+	for i, want := range []any{"revocation_unavailable", "good"} {
+		if got := s.records(t)[i]["revocation"]; got != want {
+			t.Errorf("record %d: %v", i, got)
+		}
+	}
+}
+
+func TestATokenOfTheEndpointEndsWithTheListOnlyInHardMode(t *testing.T) {
+	root := selfSigned(t, testca.Template{CommonName: "Root", CA: true})
+	leaf := issue(t, root, testca.Template{CommonName: "a"})
+	end := time.Now().Add(time.Minute).Truncate(time.Second)
+	der, err := root.SignCRL(testca.CRL{NextUpdate: end})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := revocation.ParseCRL(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mode, capped := range map[string]bool{"soft": false, "hard": true} {
+		s := newSite(t, nil)
+		s.put(t, "lab-partner", asksFor(mode, root))
+		s.holder.Publish(func(current state.State) state.State {
+			current.CRLs = revocation.NewView(nil, []*revocation.CRL{list}, nil)
+			return current
+		})
+		if got := s.claims(t, s.token(t, leaf, "lab-partner"))["exp"] == float64(end.Unix()); got != capped {
+			t.Errorf("%s: ends with the list %v", mode, got)
+		}
+	}
+}
+
+// sum is that of a metric's series.
+func (s *site) sum(t testing.TB, name string) float64 {
+	t.Helper()
+	families, err := s.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0.0
+	for _, family := range families {
+		if family.GetName() == name {
+			for _, series := range family.GetMetric() {
+				total += series.GetCounter().GetValue()
+			}
+		}
+	}
+	return total
+}

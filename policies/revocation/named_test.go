@@ -4,6 +4,8 @@ import (
 	"math/big"
 	"testing"
 
+	"golang.org/x/crypto/ocsp"
+
 	"github.com/certbearer/certbearer/extauthz/testca"
 	"github.com/certbearer/certbearer/policies/revocation"
 )
@@ -78,6 +80,19 @@ func TestAListCountsByNameOnceItsSignerIsKnown(t *testing.T) {
 	}
 }
 
+func TestAnAnswerCountsByName(t *testing.T) {
+	ca := newCA(t, "CA")
+	leaf, other := issue(t, ca, testca.Template{CommonName: "leaf"}), issue(t, ca, testca.Template{CommonName: "other"})
+	gone := answer{about: leaf, issuer: ca, template: ocsp.Response{Status: ocsp.Revoked, RevokedAt: noon}}.parsed(t)
+	good := answer{about: other, issuer: ca}.parsed(t)
+	view := revocation.NewView(nil, nil, []*revocation.Answer{gone, good})
+	for c, want := range map[*testca.Issued]bool{leaf: true, other: false} {
+		if got := view.Revokes(revocation.NamesOf(path(c, ca))[0]); got != want {
+			t.Errorf("%s: revoked %v", c.Certificate.Subject, got)
+		}
+	}
+}
+
 func TestWhatHasNoNameAndWhatIsNone(t *testing.T) {
 	ca := newCA(t, "CA")
 	long := issue(t, ca, testca.Template{CommonName: "long"})
@@ -96,4 +111,16 @@ func TestWhatHasNoNameAndWhatIsNone(t *testing.T) {
 			t.Errorf("%s is a name", sentence)
 		}
 	}
+}
+
+func FuzzParseNamed(f *testing.F) {
+	ca := newCA(f, "CA")
+	f.Add(revocation.NamesOf(path(issue(f, ca, testca.Template{CommonName: "leaf"}), ca))[0].String())
+	f.Add("")
+	f.Fuzz(func(t *testing.T, text string) {
+		name, err := revocation.ParseNamed(text)
+		if err == nil && name.String() != text {
+			t.Errorf("%q is also %q", name.String(), text)
+		}
+	})
 }
