@@ -16,6 +16,8 @@ type record struct {
 	Proxy      string `json:"proxy"`
 	Evidence   string `json:"evidence"`
 	Reason     string `json:"reason"`
+	Detail     string `json:"detail"`
+	Revocation string `json:"revocation"`
 	Client     string `json:"client"`
 	Route      string `json:"route"`
 	Path       string `json:"path"`

@@ -96,6 +96,9 @@ func TestARevokedCertificateStopsWithinASecondOfTheNews(t *testing.T) {
 	for name := range revoked {
 		r.until(t, name+" is refused", r.as(name), hasStatus(http.StatusUnauthorized))
 	}
+	if kept, judged := r.world.metric(t, `certbearer_verdicts_total{result="kept"}`), r.world.metric(t, `certbearer_verdicts_total{result="judged"}`); kept < judged {
+		t.Errorf("%v verdicts were kept, and %v requests were judged: the news of one CA is that of all", kept, judged)
+	}
 	for name, exchanges := range flow.end() {
 		r.holdFlow(t, name, exchanges, revoked[name])
 	}
@@ -163,7 +166,9 @@ func TestAResponderThatStopsIsMissedInHardModeAlone(t *testing.T) {
 		t.Errorf("hard mode refuses after %v, and the last answer counts for a minute", took)
 	}
 	r.expect(t, r.as("hard-ocsp"), unauthenticated("revocation_stale"))
-	r.expect(t, r.as("soft-ocsp"), admitted("soft-ocsp"))
+	if _, soft := r.expect(t, r.as("soft-ocsp"), admitted("soft-ocsp")); soft.Revocation != "revocation_stale" || soft.Detail == "" {
+		t.Errorf("the record of soft mode says %q, %q", soft.Revocation, soft.Detail)
+	}
 	if n := r.world.metric(t, `certbearer_revocation_fetches_total{result="unreachable"}`); n == 0 {
 		t.Error("no failure is counted")
 	}
@@ -241,7 +246,10 @@ func TestALocationMayLie(t *testing.T) {
 			began := time.Now()
 			g.expect(t, ask{as: presents(clients[name+"-hard"])}, unauthenticated(c.reason))
 			took := time.Since(began)
-			g.expect(t, ask{as: presents(clients[name+"-soft"])}, admitted(name+"-soft"))
+			_, soft := g.expect(t, ask{as: presents(clients[name+"-soft"])}, admitted(name+"-soft"))
+			if soft.Revocation != c.reason || soft.Detail == "" {
+				t.Errorf("the record of soft mode says %q, %q", soft.Revocation, soft.Detail)
+			}
 			t.Logf("the first check took %v", took)
 			if took > 4*time.Second {
 				t.Errorf("the first check took %v, with a wait of 200 ms", took)
@@ -251,6 +259,11 @@ func TestALocationMayLie(t *testing.T) {
 				eventually(t, series+" counts", func() bool { return g.world.metric(t, series) > 0 })
 			}
 		})
+	}
+	for _, reason := range []string{"revocation_unavailable", "revocation_stale"} {
+		if n := g.world.metric(t, `certbearer_revocation_unknown_total{reason="`+reason+`"}`); n == 0 {
+			t.Errorf("no request is counted that soft mode let in for %s", reason)
+		}
 	}
 	if n := lies.count("/forbidden"); n != 0 {
 		t.Errorf("an address that is not allowed is asked %d times", n)
