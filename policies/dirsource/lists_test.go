@@ -88,7 +88,9 @@ func TestAFileOfListsThatCannotBeReadKeepsThoseThatItHad(t *testing.T) {
 				})
 				remove(t, path)
 				write(t, path, asPEM(crl(t, ca, 5)))
-				updates.until(t, func(_ *policies.Snapshot, r policies.Report) bool { return lists(r) == "ca.crl: 5" && len(r.CRLs.Faults) == 0 })
+				updates.until(t, func(_ *policies.Snapshot, r policies.Report) bool {
+					return lists(r) == "ca.crl: 5" && len(r.CRLs.Faults) == 0
+				})
 			})
 		}
 	}
