@@ -23,6 +23,10 @@ const (
 	verdictBytes = 512
 	// nameBytes is what a name takes besides its text.
 	nameBytes = 16
+	// unknownHolds is how long a verdict holds in soft mode of whose revocation nobody
+	// knows: whoever asks the locations has to hear now and then that the certificate
+	// still comes, or it is let go, and nobody is asked about it any more.
+	unknownHolds = time.Minute
 )
 
 // verdicts keep what was accepted, so that the same certificate is not judged again
@@ -33,7 +37,7 @@ const (
 //
 //   - the clients are those of the same Snapshot: any change of any document ends it;
 //   - the time is not before it was made, and before its Until: a clock that was set
-//     back ends it too;
+//     back ends it too; and where it is unknown what was revoked, not for long;
 //   - of each CA of its path the View has the very lists and answers that it was made
 //     by: a list that arrives ends the verdicts of that CA alone.
 //
@@ -52,6 +56,7 @@ type verdict struct {
 	client   weak.Pointer[policies.Client] // lives as long as its Snapshot
 	accepted policies.Accepted             // without its certificates
 	made     time.Time
+	until    time.Time
 }
 
 func newVerdicts(most uint64) *verdicts {
@@ -111,14 +116,17 @@ func (v *verdicts) find(key verdictKey, st *state.State, at time.Time) (Identity
 
 // holds is never true of a Snapshot that is gone from memory: st has one.
 func (v *verdict) holds(st *state.State, at time.Time) bool {
-	return v.clients.Value() == st.Clients && !at.Before(v.made) && at.Before(v.accepted.Until) &&
+	return v.clients.Value() == st.Clients && !at.Before(v.made) && at.Before(v.until) &&
 		st.CRLs.Holds(v.accepted.Revocation.Stamp)
 }
 
 // keep takes what was accepted by the State at the given time, in the place of what
 // there was.
 func (v *verdicts) keep(key verdictKey, id Identity, st *state.State, at time.Time) {
-	kept := &verdict{clients: weak.Make(st.Clients), client: weak.Make(id.Client), accepted: id.Accepted, made: at}
+	kept := &verdict{clients: weak.Make(st.Clients), client: weak.Make(id.Client), accepted: id.Accepted, made: at, until: id.Accepted.Until}
+	if end := at.Add(unknownHolds); len(id.Accepted.Revocation.Missing) > 0 && end.Before(kept.until) {
+		kept.until = end
+	}
 	kept.accepted.Path, kept.accepted.Asked = nil, nil
 	v.cache.Set(key, kept)
 }

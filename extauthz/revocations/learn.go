@@ -63,7 +63,7 @@ func (k *Keeper) askOne(c *client, location revocation.Location, now time.Time) 
 		return nil // asked ahead of requests
 	}
 	if len(c.asked) >= maxAsked {
-		c.makeRoom()
+		c.makeRoom(k.view.Load())
 		k.want(c)
 	}
 	if err := k.fetcher.Ask(c.record.ID(), location); err != nil {
@@ -74,6 +74,9 @@ func (k *Keeper) askOne(c *client, location revocation.Location, now time.Time) 
 		return nil
 	}
 	a := &asked{location: location, needed: now, patience: now.Add(k.config.Wait)}
+	if location.Certificate != nil {
+		a.about = revocation.NamesOf(truststore.Path{location.Certificate, location.Issuers[0]})
+	}
 	c.asked[q] = a
 	return a
 }

@@ -32,6 +32,9 @@ const (
 	// which did not need it since: most certificates are replaced at some time, and
 	// none says so.
 	idle = 24 * time.Hour
+	// idleFailing is that where the location does not answer: it could not say again
+	// what it said.
+	idleFailing = 7 * 24 * time.Hour
 	// tidyEvery is how often that is looked for.
 	tidyEvery = 10 * time.Minute
 	// maxAsked bounds what is asked for the certificates of one client; then the one
@@ -92,8 +95,9 @@ type question struct {
 
 type asked struct {
 	location revocation.Location
-	needed   time.Time // when it was last missed
-	patience time.Time // until when somebody may wait for it
+	about    []revocation.Named // of an OCSP responder: the certificate
+	needed   time.Time          // when it was last missed
+	patience time.Time          // until when somebody may wait for it
 }
 
 // New makes a Keeper. It fetches nothing before Run.
@@ -278,15 +282,21 @@ func (k *Keeper) Faults() []string {
 }
 
 // tidy lets go of what was asked for certificates that did not come for long, or
-// that have ended.
+// that have ended. One that is known to be revoked is not let go before it has ended:
+// whoever silences a responder must not have his certificate forgotten by waiting.
 func (k *Keeper) tidy(now time.Time) {
+	view := k.view.Load()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, c := range k.clients {
 		before := len(c.asked)
 		maps.DeleteFunc(c.asked, func(_ question, a *asked) bool {
 			ended := a.location.Certificate != nil && now.After(a.location.Certificate.NotAfter)
-			return ended || now.Sub(a.needed) > idle
+			most := idle
+			if k.tried.fails(a.location) {
+				most = idleFailing
+			}
+			return ended || now.Sub(a.needed) > most && !a.isRevoked(view)
 		})
 		if len(c.asked) < before {
 			c.fault = ""
@@ -295,13 +305,24 @@ func (k *Keeper) tidy(now time.Time) {
 	}
 }
 
-// makeRoom lets go of the one that was not needed for the longest time.
-func (c *client) makeRoom() {
+// makeRoom lets go of the one that was not needed for the longest time. One about a
+// certificate that is revoked is, for it is refused and nothing is missing: it goes
+// only if there are no others.
+func (c *client) makeRoom(view *revocation.View) {
 	var oldest question
+	var found *asked
+	var revoked bool
 	for q, a := range c.asked {
-		if first := c.asked[oldest]; first == nil || a.needed.Before(first.needed) {
-			oldest = q
+		is := a.isRevoked(view)
+		if found == nil || revoked && !is || revoked == is && a.needed.Before(found.needed) {
+			oldest, found, revoked = q, a, is
 		}
 	}
 	delete(c.asked, oldest)
+}
+
+// isRevoked reports whether it is known that the certificate is revoked that the
+// question is about. A list is about none.
+func (a *asked) isRevoked(view *revocation.View) bool {
+	return slices.ContainsFunc(a.about, view.Revokes)
 }

@@ -57,6 +57,14 @@ func (t tried) tell(l revocation.Location, err error) {
 	}
 }
 
+// fails reports whether the location did not answer last time.
+func (t tried) fails(l revocation.Location) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, failing := t.troubled[l.Name()]
+	return failing
+}
+
 func orNow(at time.Time) time.Time {
 	if at.IsZero() {
 		return time.Now()

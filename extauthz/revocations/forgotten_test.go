@@ -1,0 +1,140 @@
+package revocations_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/crypto/ocsp"
+
+	"github.com/certbearer/certbearer/extauthz/authn"
+	"github.com/certbearer/certbearer/extauthz/peercert"
+	"github.com/certbearer/certbearer/extauthz/revocations"
+	"github.com/certbearer/certbearer/extauthz/state"
+	"github.com/certbearer/certbearer/extauthz/testca"
+	"github.com/certbearer/certbearer/policies/revocation"
+)
+
+// responder is one of a CA, in the place of the network, that can be silenced.
+type responder struct {
+	ca      *testca.Issued
+	revoked *testca.Issued
+	lasts   time.Duration
+
+	mu     sync.Mutex
+	silent bool
+}
+
+func (r *responder) silence(silent bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.silent = silent
+}
+
+func (r *responder) Fetch(_ context.Context, q revocation.Query) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	request, err := ocsp.ParseRequest(q.Body)
+	if r.silent || err != nil {
+		return nil, errors.Join(err, fmt.Errorf("nobody answers"))
+	}
+	answer := ocsp.Response{Status: ocsp.Good, SerialNumber: request.SerialNumber, ThisUpdate: time.Now(), NextUpdate: time.Now().Add(r.lasts)}
+	if bytes.Equal(request.SerialNumber.Bytes(), r.revoked.Certificate.SerialNumber.Bytes()) {
+		answer.Status, answer.RevokedAt = ocsp.Revoked, time.Now()
+	}
+	return ocsp.CreateResponse(r.ca.Certificate, r.ca.Certificate, answer, r.ca.Key)
+}
+
+func TestWhoWaitsUntilAResponderIsSilentIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ca := newCA(t, "CA")
+		template := testca.Template{CommonName: "leaf", OCSP: []string{"http://ca.example/"}, NotAfter: time.Now().Add(1000 * time.Hour)}
+		revoked, good := issue(t, ca, template), issue(t, ca, template)
+		r := &responder{ca: ca, revoked: revoked, lasts: 72 * time.Hour}
+		k := keep(t, func(c *revocations.Config) { c.Backend, c.Wait = r, time.Second })
+		clients := snapshot(t, nil, map[string]fields{"a": asking(fields{"hosts": []string{"ca.example"}}, ca)})
+		k.Follow(clients)
+		k.Learn(t.Context(), clients.Client("a"), pathOf(revoked, ca))
+		k.Learn(t.Context(), clients.Client("a"), pathOf(good, ca))
+		time.Sleep(23 * time.Hour)
+		r.silence(true)
+		time.Sleep(23 * time.Hour)
+		synctest.Wait()
+		for leaf, want := range map[*testca.Issued]string{revoked: "certificate_revoked", good: "good"} {
+			if got := k.says(pathOf(leaf, ca)); got != want {
+				t.Errorf("after two days it is %s, want %s", got, want)
+			}
+		}
+		time.Sleep(240 * time.Hour)
+		synctest.Wait()
+		if got := k.says(pathOf(revoked, ca)); got != "certificate_revoked" {
+			t.Errorf("after many days it is %s", got)
+		}
+		if n := len(k.States()); n != 1 {
+			t.Errorf("after many days %d questions are asked", n)
+		}
+	})
+}
+
+func TestARevokedCertificateMakesRoomLast(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ca := newCA(t, "CA")
+		template := testca.Template{CommonName: "leaf", OCSP: []string{"http://ca.example/"}}
+		revoked := issue(t, ca, template)
+		k := keep(t, func(c *revocations.Config) {
+			c.Backend, c.Wait = &responder{ca: ca, revoked: revoked, lasts: time.Hour}, time.Second
+		})
+		clients := snapshot(t, nil, map[string]fields{"a": asking(fields{"hosts": []string{"ca.example"}}, ca)})
+		k.Follow(clients)
+		k.Learn(t.Context(), clients.Client("a"), pathOf(revoked, ca))
+		for range 1000 {
+			k.Learn(t.Context(), clients.Client("a"), pathOf(issue(t, ca, template), ca))
+			time.Sleep(time.Millisecond)
+		}
+		if got := k.says(pathOf(revoked, ca)); got != "certificate_revoked" {
+			t.Errorf("after a thousand others it is %s", got)
+		}
+	})
+}
+
+// Of a certificate whose responder was down when it came, soft mode keeps the verdict,
+// but not for longer than somebody asks about it.
+func TestACertificateThatStillComesIsAskedAbout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ca := newCA(t, "CA")
+		leaf := issue(t, ca, testca.Template{CommonName: "leaf", OCSP: []string{"http://ca.example/"}, NotAfter: time.Now().Add(10_000 * time.Hour)})
+		r := &responder{ca: ca, revoked: leaf, lasts: time.Hour, silent: true}
+		k := keep(t, func(c *revocations.Config) { c.Backend, c.Wait = r, time.Second })
+		clients := snapshot(t, nil, map[string]fields{"a": asking(fields{"mode": "soft", "hosts": []string{"ca.example"}}, ca)})
+		k.Follow(clients)
+		reader, err := peercert.NewReader(peercert.Config{From: peercert.Peer})
+		must(t, err)
+		a := authn.New(reader).Asking(k)
+		comes := func() error {
+			st := &state.State{Clients: clients, CRLs: k.view.Load()}
+			_, err := a.Authenticate(t.Context(), st, peercert.Presented{PeerCertificate: []byte(leaf.URLEncodedPEM())}, authn.Claim{}, time.Now(), nil)
+			return err
+		}
+		for range 10 * 24 {
+			if err := comes(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+			synctest.Wait()
+		}
+		r.silence(false)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if err := comes(); err == nil {
+			t.Error("it is let in, though its responder has said for an hour that it is revoked")
+		}
+	})
+}
