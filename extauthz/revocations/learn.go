@@ -55,17 +55,16 @@ func (k *Keeper) ask(of *policies.Client, path truststore.Path, now time.Time) (
 // askOne returns nil for what cannot be asked.
 func (k *Keeper) askOne(c *client, location revocation.Location, now time.Time) *asked {
 	q := questionOf(location)
-	if a := c.asked[q]; a != nil {
-		a.needed = now
-		return a
-	}
 	if c.isBase(q) {
 		return nil // asked ahead of requests
 	}
-	if len(c.asked) >= maxAsked {
+	known := c.asked[q]
+	if known == nil && len(c.asked) >= maxAsked {
 		c.makeRoom(k.view.Load())
 		k.want(c)
 	}
+	// What is known is asked for too: where all clients together want too much, the
+	// Fetcher lets go of what was not asked for the longest time.
 	if err := k.fetcher.Ask(c.record.ID(), location); err != nil {
 		if c.fault == "" {
 			k.config.Log.Warn("a location of a presented certificate is not asked", "client", c.record.ID(), "location", location.Name(), "problem", err.Error())
@@ -73,12 +72,15 @@ func (k *Keeper) askOne(c *client, location revocation.Location, now time.Time) 
 		c.fault = err.Error()
 		return nil
 	}
-	a := &asked{location: location, needed: now, patience: now.Add(k.config.Wait)}
-	if location.Certificate != nil {
-		a.about = revocation.NamesOf(truststore.Path{location.Certificate, location.Issuers[0]})
+	if known == nil {
+		known = &asked{location: location, patience: now.Add(k.config.Wait)}
+		if location.Certificate != nil {
+			known.about = revocation.NamesOf(truststore.Path{location.Certificate, location.Issuers[0]})
+		}
+		c.asked[q] = known
 	}
-	c.asked[q] = a
-	return a
+	known.needed = now
+	return known
 }
 
 // stores reports whether the operator put the certificate there.

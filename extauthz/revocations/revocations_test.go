@@ -360,6 +360,45 @@ func TestTheLeastNeededQuestionMakesRoom(t *testing.T) {
 	})
 }
 
+func TestAQuestionThatMadeRoomForOthersIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most, each = 10_000, 900
+		ca := newCA(t, "CA")
+		var backend changing
+		k := keep(t, func(c *revocations.Config) { c.Backend, c.Wait = &backend, 0 })
+		documents := make(map[string]fields)
+		for i := range most/each + 1 {
+			documents[fmt.Sprint("c", i)] = asking(fields{"hosts": []string{"ca.example"}}, ca)
+		}
+		clients := snapshot(t, nil, documents)
+		k.Follow(clients)
+		learn := func(i int) *testca.Issued {
+			leaf := issue(t, ca, testca.Template{CommonName: fmt.Sprint("leaf", i), OCSP: []string{"http://ca.example/"}, Key: ca.Key})
+			k.Learn(t.Context(), clients.Client(fmt.Sprint("c", i/each)), pathOf(leaf, ca))
+			return leaf
+		}
+		var first *testca.Issued // of the last client
+		for i := range most + 1 {
+			leaf := learn(i)
+			if i == most/each*each {
+				first = leaf
+				time.Sleep(time.Millisecond)
+			}
+		}
+		if n := len(k.States()); n != most {
+			t.Fatalf("%d questions are asked", n)
+		}
+		synctest.Wait()
+		before := backend.count()
+		k.Learn(t.Context(), clients.Client(fmt.Sprint("c", most/each)), pathOf(first, ca))
+		synctest.Wait()
+		if n := backend.count() - before; n != 1 {
+			t.Errorf("one that made room is asked %d times when it comes again", n)
+		}
+	})
+}
+
 func TestTheNextStartKnowsWhatWasFetched(t *testing.T) {
 	t.Parallel()
 	ca, s := newCA(t, "CA"), newService(t)
@@ -371,6 +410,10 @@ func TestTheNextStartKnowsWhatWasFetched(t *testing.T) {
 	first := keep(t, in, s)
 	first.Follow(clients)
 	first.until(t, pathOf(leaf, ca), "certificate_revoked")
+	eventually(t, "the list is kept", func() bool {
+		files, err := filepath.Glob(filepath.Join(directory, "*.der"))
+		return err == nil && len(files) == 1
+	})
 	s.Close()
 	second := keep(t, in, s)
 	second.Follow(clients)

@@ -138,10 +138,12 @@ func (f *Fetcher) Want(owner string, locations []Location) error {
 	f.mu.Lock()
 	before := f.owners[owner]
 	grown := len(f.sources)
-	for key := range wanted {
+	for key, w := range wanted {
 		if f.sources[key] == nil {
 			grown++
 		}
+		w.asked = before[key].asked // what was asked for a certificate can make room as before
+		wanted[key] = w
 	}
 	if grown > maxSources {
 		f.mu.Unlock()
