@@ -16,8 +16,8 @@ import (
 // client believes, and waits for those that are asked for the first time, no longer
 // than the configuration says.
 //
-// A client that is not, or no longer, the one that is followed has nobody asked: its
-// document has just been changed.
+// What is allowed is what the newest document says, which may be newer than the one
+// that the request is judged by.
 func (k *Keeper) Learn(ctx context.Context, of *policies.Client, path truststore.Path) *revocation.View {
 	waiting, until := k.ask(of, path, time.Now())
 	if len(waiting) > 0 {
@@ -33,7 +33,7 @@ func (k *Keeper) ask(of *policies.Client, path truststore.Path, now time.Time) (
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	c := k.clients[of.ID()]
-	if c == nil || c.record != of {
+	if c == nil {
 		return nil, now
 	}
 	if now.Before(c.patience) { // its document has just come

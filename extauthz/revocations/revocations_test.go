@@ -218,7 +218,7 @@ func TestWhoeverGivesUpIsNotKept(t *testing.T) {
 	k.Learn(ctx, clients.Client("a"), pathOf(leaf, ca))
 }
 
-func TestAClientOfAnotherSnapshotHasNobodyAsked(t *testing.T) {
+func TestTheNewestDocumentSaysWhomToAsk(t *testing.T) {
 	t.Parallel()
 	ca, s := newCA(t, "CA"), newService(t)
 	s.responds(t, ca, ocsp.Good)
@@ -384,6 +384,9 @@ func TestAQuestionThatMadeRoomForOthersIsAskedAgain(t *testing.T) {
 			if i == most/each*each {
 				first = leaf
 				time.Sleep(time.Millisecond)
+				last := fmt.Sprint("c", most/each)
+				documents[last]["name"] = "another" // which changes nothing
+				k.Follow(snapshot(t, clients, documents))
 			}
 		}
 		if n := len(k.States()); n != most {
