@@ -365,3 +365,60 @@ func waitFor(t *testing.T, news <-chan time.Time, what string) time.Time {
 		return time.Time{}
 	}
 }
+
+// While the locations of clients in hard mode have not been asked once, no requests
+// are led here; and after a restart, with the CA down, what was fetched is known.
+func TestAStartWaitsForHardModeAndKnowsWhatWasFetched(t *testing.T) {
+	realEnvoy(t)
+	ca, lists := authority(t, "CA"), serveCRLs(t)
+	leaf, gone := issue(t, ca, testca.Template{CommonName: "leaf"}), issue(t, ca, testca.Template{CommonName: "gone"})
+	asks := map[string]any{"mode": "hard", "locations": []string{lists.url("/ca.crl")}}
+	release := make(chan struct{})
+	der := signedCRL(t, ca, testca.CRL{Revoked: []*testca.Issued{gone}})
+	lists.handle("/ca.crl", func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		says(der)(w, r)
+	})
+	w := prepare(t, plan{
+		clients:  map[string]document{"leaf": byCN(ca, "leaf", asks), "gone": byCN(ca, "gone", asks)},
+		settings: fmt.Sprintf("revocation: {directory: fetched, allow: [{addresses: [127.0.0.1], ports: [%s]}]}", lists.port()),
+	})
+	w.serve = launch(t, w.config)
+	eventually(t, "the clients are loaded", func() bool { return w.serve.count(t, "clients loaded") > 0 })
+	addresses := w.serve.addresses(t)
+	w.grpc, w.ops = addresses[0], addresses[len(addresses)-1]
+	if status, body := w.operations(t, "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, `"waiting_for":["crls"]`) {
+		t.Errorf("/readyz says %d, %s", status, body)
+	}
+	close(release)
+	eventually(t, "certbearer is ready", func() bool {
+		status, _ := w.operations(t, "/readyz")
+		return status == http.StatusOK
+	})
+	g := w.envoy()
+	g.expect(t, ask{as: presents(leaf)}, admitted("leaf"))
+	g.expect(t, ask{as: presents(gone)}, unauthenticated("certificate_revoked"))
+	eventually(t, "the list is kept", func() bool {
+		kept, err := filepath.Glob(filepath.Join(w.folder, "fetched", "*.der"))
+		return err == nil && len(kept) == 1
+	})
+	code, printed := certbearer(t, "explain", "--config", w.config, "--cert", writeCertificate(t, gone))
+	if code != 1 || !strings.Contains(printed, "certificate_revoked") {
+		t.Errorf("explain ends with %d and says\n%s", code, printed)
+	}
+
+	w.serve.stop(t)
+	lists.Close()
+	w.start()
+	g.until(t, "requests are admitted again", ask{as: presents(leaf)}, hasStatus(http.StatusOK))
+	g.expect(t, ask{as: presents(gone)}, unauthenticated("certificate_revoked"))
+}
+
+func writeCertificate(t *testing.T, c *testca.Issued) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "leaf.pem")
+	if err := os.WriteFile(path, c.PEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
