@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/certbearer/certbearer/policies/decision"
+	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 // SetCause takes field and detail from the error of a decision; nil leaves them.
@@ -27,7 +28,7 @@ func (r *Record) SetCertificate(leaf *x509.Certificate, thumbprint [32]byte) {
 		return
 	}
 	r.Thumbprint = thumbprint
-	r.Subject, r.Issuer = leaf.Subject.String(), leaf.Issuer.String()
+	r.Subject, r.Issuer = truststore.SubjectOf(leaf), truststore.IssuerOf(leaf)
 	r.Serial, r.NotAfter = leaf.SerialNumber.Text(16), leaf.NotAfter
 }
 

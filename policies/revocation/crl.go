@@ -67,7 +67,7 @@ func (c *CRL) String() string {
 
 // describe names a certificate for an operator, bounded.
 func describe(c *x509.Certificate) string {
-	if subject := c.Subject.String(); subject != "" {
+	if subject := truststore.SubjectOf(c); subject != "" {
 		return "certificate " + bounded(subject)
 	}
 	return "certificate " + c.SerialNumber.Text(16)
@@ -102,7 +102,7 @@ func parseCRL(der []byte, check func(*CRL) error) (*CRL, error) {
 	if head.Number != nil && (head.Number.Sign() < 0 || head.Number.BitLen() > 8*maxNumberBytes) {
 		return nil, fmt.Errorf("the cRLNumber is negative or has more than %d bytes", maxNumberBytes)
 	}
-	c := &CRL{ID: sha256.Sum256(der), Issuer: head.Issuer.String(), Number: head.Number,
+	c := &CRL{ID: sha256.Sum256(der), Issuer: truststore.WriteName(head.RawIssuer, head.Issuer), Number: head.Number,
 		ThisUpdate: head.ThisUpdate, NextUpdate: head.NextUpdate,
 		rawIssuer: head.RawIssuer, name: truststore.NameKey(head.RawIssuer), authorityKeyID: head.AuthorityKeyId, scope: wholeScope(), entries: make(serials)}
 	if err := c.checkTimes(); err != nil {

@@ -28,7 +28,7 @@ func shownSubject(c *x509.Certificate) string {
 	if len(c.RawSubject) > 2*maxShownBytes || len(c.Subject.Names) > maxShownAttributes {
 		return endOf(c.Subject.Names)
 	}
-	return bounded(c.Subject.String())
+	return bounded(SubjectOf(c))
 }
 
 // endOf shows the last attributes of a long subject, which say most. The last one

@@ -164,7 +164,7 @@ func usable(client *policies.Client, anchor *truststore.Anchor) error {
 // subjectOf returns the subject for people, bounded.
 func subjectOf(entry truststore.Entry) string {
 	const most = 100
-	subject := entry.Certificate.Subject.String()
+	subject := truststore.SubjectOf(entry.Certificate)
 	if len(subject) > most {
 		subject = strings.ToValidUTF8(subject[:most], "") + "…"
 	}

@@ -129,7 +129,7 @@ func (p *replayer) missing(record audit.Recorded) []string {
 		return nil // a candidate says more of them
 	}
 	return []string{fmt.Sprintf("%q was issued by %q, which is not among the %s presented, and no client has it: %s",
-		last.Subject, last.Issuer, counted(len(chain), "certificate"), p.remedy(record))}
+		truststore.SubjectOf(last), truststore.IssuerOf(last), counted(len(chain), "certificate"), p.remedy(record))}
 }
 
 // remedy says how a CA's certificate that is missing gets here: some proxies pass on the
@@ -222,7 +222,7 @@ func subjectsOf(leaf *x509.Certificate) string {
 type subjectName struct{ field, text string }
 
 func namesOf(leaf *x509.Certificate) []subjectName {
-	names := []subjectName{{truststore.SubjectDN.String(), leaf.Subject.String()}}
+	names := []subjectName{{truststore.SubjectDN.String(), truststore.SubjectOf(leaf)}}
 	for _, name := range leaf.DNSNames {
 		names = append(names, subjectName{truststore.SANDNS.String(), name})
 	}

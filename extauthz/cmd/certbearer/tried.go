@@ -110,7 +110,7 @@ func ending(attempt truststore.Attempt, at *x509.Certificate) string {
 		return "accepted"
 	}
 	field, detail := placeOf(attempt.Err)
-	if field == "certificate "+strconv.Quote(at.Subject.String()) {
+	if field == "certificate "+strconv.Quote(truststore.SubjectOf(at)) {
 		return decision.ReasonOf(attempt.Err).String() + ": " + detail
 	}
 	return attempt.Err.Error()
@@ -121,7 +121,7 @@ func triedNotes(tried *truststore.Tried) []string {
 	var notes []string
 	for _, certificate := range tried.Missing {
 		notes = append(notes, fmt.Sprintf("%q was issued by %q, which is neither presented nor in the trust store",
-			shownSubject(certificate), shortened(certificate.Issuer.String())))
+			shownSubject(certificate), shortened(truststore.IssuerOf(certificate))))
 	}
 	return append(notes, besidePaths(tried)...)
 }
@@ -156,7 +156,7 @@ func idleNote(tried *truststore.Tried) string {
 
 // shownSubject is a subject for a person: bounded, and never empty.
 func shownSubject(certificate *x509.Certificate) string {
-	return shortened(orNameless(certificate.Subject.String()))
+	return shortened(orNameless(truststore.SubjectOf(certificate)))
 }
 
 // shortened bounds somebody else's text.

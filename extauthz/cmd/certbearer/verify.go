@@ -188,8 +188,8 @@ func placeOf(refusal error) (field, detail string) {
 func newPathCertificate(c *x509.Certificate) pathCertificate {
 	sum := sha256.Sum256(c.Raw)
 	return pathCertificate{
-		Subject:    c.Subject.String(),
-		Issuer:     c.Issuer.String(),
+		Subject:    truststore.SubjectOf(c),
+		Issuer:     truststore.IssuerOf(c),
 		Serial:     c.SerialNumber.Text(16),
 		NotBefore:  c.NotBefore.UTC(),
 		NotAfter:   c.NotAfter.UTC(),
