@@ -124,7 +124,7 @@ certbearer_tokens_reused_total 2
 certbearer_verdicts_total{result="judged"} 2
 certbearer_verdicts_total{result="kept"} 1
 `
-	if diff := cmp.Diff(strings.TrimSpace(want), series(t, registry, "decisions", "shadow_decisions", "check", "crl", "revocation")); diff != "" {
+	if diff := cmp.Diff(strings.TrimSpace(want), series(t, registry, "decisions", "shadow_decisions", "check", "crl", "revocation_fetches", "revocation_sources")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	m.SetUnauthenticated(false)
