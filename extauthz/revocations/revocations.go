@@ -84,6 +84,7 @@ type client struct {
 	patience time.Time
 	asked    map[question]*asked
 	fault    string // what of it is not kept fresh, "" if nothing
+	untaken  bool   // the Fetcher had no room for what it wants
 }
 
 // question tells what was asked for certificates apart.
@@ -177,6 +178,7 @@ func (k *Keeper) Follow(clients *policies.Snapshot) {
 			next := newClient(record, asks)
 			next.patience = now.Add(k.config.Wait)
 			next.inherit(before)
+			next.fit()
 			k.clients[record.ID()] = next
 			k.want(next)
 		}
@@ -237,16 +239,36 @@ func (c *client) inherit(before *client) {
 	}
 }
 
+// fit lets go of what was asked for certificates beyond the locations that one client
+// may have: what the document says now comes first.
+func (c *client) fit() {
+	urls := make(map[string]bool)
+	for _, l := range c.base {
+		urls[l.URL] = true
+	}
+	maps.DeleteFunc(c.asked, func(q question, _ *asked) bool {
+		over := !urls[q.url] && len(urls) >= revocation.MaxLocations
+		if !over {
+			urls[q.url] = true
+		}
+		return over
+	})
+}
+
 // want tells the Fetcher all that the client wants.
 func (k *Keeper) want(c *client) {
 	all := slices.Clone(c.base)
 	for _, a := range c.asked {
 		all = append(all, a.location)
 	}
-	if err := k.fetcher.Want(c.record.ID(), all); err != nil {
+	err := k.fetcher.Want(c.record.ID(), all)
+	if err != nil {
 		c.fault = err.Error()
-		k.config.Log.Warn("the locations of a client are not asked", "client", c.record.ID(), "problem", c.fault)
+		if !c.untaken {
+			k.config.Log.Warn("the locations of a client are not asked", "client", c.record.ID(), "problem", c.fault)
+		}
 	}
+	c.untaken = err != nil
 }
 
 // AwaitHard waits until the locations of all clients that refuse what is not known
@@ -298,7 +320,7 @@ func (k *Keeper) tidy(now time.Time) {
 			}
 			return ended || now.Sub(a.needed) > most && !a.isRevoked(view)
 		})
-		if len(c.asked) < before {
+		if len(c.asked) < before || c.untaken { // there may be room now
 			c.fault = ""
 			k.want(c)
 		}

@@ -282,6 +282,65 @@ func TestWhatAClientMayHaveIsBounded(t *testing.T) {
 	}
 }
 
+func TestWhatCertificatesHaveAskedDoesNotKeepADocumentFromBeingFollowed(t *testing.T) {
+	t.Parallel()
+	ca, s := newCA(t, "CA"), newService(t)
+	var urls []string
+	for i := range revocation.MaxLocations {
+		urls = append(urls, fmt.Sprint(s.URL, "/of/", i))
+	}
+	greedy, revoked := issue(t, ca, testca.Template{CommonName: "greedy", CRLs: urls}), issue(t, ca, testca.Template{CommonName: "revoked"})
+	k := keep(t, nil, s)
+	hosts := fields{"hosts": []string{"127.0.0.1"}}
+	before := snapshot(t, nil, map[string]fields{"a": asking(hosts, ca)})
+	k.Follow(before)
+	k.Learn(t.Context(), before.Client("a"), pathOf(greedy, ca))
+	if n := len(k.States()); n != len(urls) {
+		t.Fatalf("%d locations are asked", n)
+	}
+	s.lists(t, ca, time.Hour, revoked)
+	hosts["locations"] = []string{s.URL}
+	k.Follow(snapshot(t, before, map[string]fields{"a": asking(hosts, ca)}))
+	k.until(t, pathOf(revoked, ca), "certificate_revoked")
+	if n, faults := len(k.States()), k.Faults(); n != len(urls) || len(faults) > 0 {
+		t.Errorf("%d locations are asked, faults %q", n, faults)
+	}
+}
+
+func TestAClientForWhichThereWasNoRoomHasItLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ca := newCA(t, "CA")
+		documents := make(map[string]fields)
+		for i := range 626 {
+			var urls []string
+			for j := range revocation.MaxLocations {
+				urls = append(urls, fmt.Sprintf("http://ca.example/%d/%d", i, j))
+			}
+			documents[fmt.Sprint("c", i)] = asking(fields{"locations": urls}, ca)
+		}
+		k := keep(t, func(c *revocations.Config) { c.Backend = new(changing) })
+		all := snapshot(t, nil, documents)
+		k.Follow(all)
+		if faults := k.Faults(); len(k.States()) != 10_000 || len(faults) != 1 {
+			t.Fatalf("%d locations, faults %q", len(k.States()), faults)
+		}
+		id := strings.TrimPrefix(strings.SplitN(k.Faults()[0], ":", 2)[0], "client ")
+		for other := range documents {
+			if other != id {
+				delete(documents, other)
+				break
+			}
+		}
+		k.Follow(snapshot(t, all, documents))
+		time.Sleep(11 * time.Minute)
+		synctest.Wait()
+		if faults := k.Faults(); len(k.States()) != 10_000 || len(faults) > 0 {
+			t.Errorf("with room there are %d locations, faults %q", len(k.States()), faults)
+		}
+	})
+}
+
 func TestTheLogTellsOfTheFirstFailureAndOfTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -363,7 +422,7 @@ func TestTheLeastNeededQuestionMakesRoom(t *testing.T) {
 func TestAQuestionThatMadeRoomForOthersIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const most, each = 10_000, 900
+		const most, each = 8_000, 900
 		ca := newCA(t, "CA")
 		var backend changing
 		k := keep(t, func(c *revocations.Config) { c.Backend, c.Wait = &backend, 0 })

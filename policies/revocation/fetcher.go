@@ -20,8 +20,11 @@ const (
 	// maxQuestions bounds the OCSP questions of a client, one for each certificate
 	// that came.
 	maxQuestions = 1000
-	// maxSources bounds what is kept fresh for all clients.
-	maxSources = 10_000
+	// maxSources bounds what is kept fresh for all clients, and maxAllQuestions the OCSP
+	// questions among it: whoever has many certificates must not keep the lists of others
+	// from being asked for.
+	maxSources      = 10_000
+	maxAllQuestions = 8_000
 	// DefaultQuota bounds the bytes of what is known, in memory and on disk.
 	DefaultQuota = 1 << 30
 	// quotaShare is the part of the quota that one owner may fill with more than one
@@ -65,6 +68,7 @@ type Fetcher struct {
 	workers sync.WaitGroup
 	owners  map[string]map[string]wish // by owner and key
 	sources map[string]*source
+	asking  int // OCSP questions among the sources
 	files   []*CRL
 
 	stirred    atomic.Bool // something changed since the last View; set with what did
@@ -137,17 +141,13 @@ func (f *Fetcher) Want(owner string, locations []Location) error {
 	}
 	f.mu.Lock()
 	before := f.owners[owner]
-	grown := len(f.sources)
 	for key, w := range wanted {
-		if f.sources[key] == nil {
-			grown++
-		}
 		w.asked = before[key].asked // what was asked for a certificate can make room as before
 		wanted[key] = w
 	}
-	if grown > maxSources {
+	if err := f.checkAll(wanted); err != nil {
 		f.mu.Unlock()
-		return fmt.Errorf("all clients together have more than %d locations and certificates to ask about", maxSources)
+		return err
 	}
 	f.owners[owner] = wanted
 	if len(wanted) == 0 {
@@ -192,9 +192,9 @@ func (f *Fetcher) Ask(owner string, l Location) error {
 		more = make(map[string]wish)
 	}
 	more[key] = wish{l, now}
+	one := map[string]wish{key: more[key]}
 	err := checkCount(more)
-	full := func() bool { return f.sources[key] == nil && len(f.sources) >= maxSources }
-	if err != nil || full() {
+	if err != nil || f.checkAll(one) != nil {
 		leaving := f.oldest(wanted, now)
 		delete(more, leaving)
 		if err = checkCount(more); err == nil && leaving != "" {
@@ -202,11 +202,11 @@ func (f *Fetcher) Ask(owner string, l Location) error {
 			delete(wanted, leaving)
 		}
 	}
-	switch {
-	case err != nil:
+	if err == nil {
+		err = f.checkAll(one)
+	}
+	if err != nil {
 		return err
-	case full():
-		return fmt.Errorf("all clients together have more than %d locations and certificates to ask about", maxSources)
 	}
 	f.owners[owner] = more
 	f.join(owner, key, l)
@@ -250,6 +250,28 @@ func checkCount(wanted map[string]wish) error {
 	return nil
 }
 
+// checkAll says whether there is room for what is wanted beside all that is kept fresh.
+// It is called with the lock held.
+func (f *Fetcher) checkAll(wanted map[string]wish) error {
+	sources, asking := len(f.sources), f.asking
+	for key, w := range wanted {
+		if f.sources[key] != nil {
+			continue
+		}
+		sources++
+		if w.Certificate != nil {
+			asking++
+		}
+	}
+	switch {
+	case asking > maxAllQuestions:
+		return fmt.Errorf("all clients together have more than %d certificates to ask about", maxAllQuestions)
+	case sources > maxSources:
+		return fmt.Errorf("all clients together have more than %d locations and certificates to ask about", maxSources)
+	}
+	return nil
+}
+
 // join and leave are called with the lock held.
 func (f *Fetcher) join(owner, key string, l Location) {
 	s := f.sources[key]
@@ -259,6 +281,9 @@ func (f *Fetcher) join(owner, key string, l Location) {
 	}
 	s = newSource(key, l)
 	f.sources[key] = s
+	if l.Certificate != nil {
+		f.asking++
+	}
 	s.owners[owner] = l
 	if f.running != nil {
 		f.start(s)
@@ -274,6 +299,9 @@ func (f *Fetcher) leave(owner, key string) bool {
 	}
 	s.stop()
 	delete(f.sources, key)
+	if s.of.Certificate != nil {
+		f.asking--
+	}
 	if len(s.known) > 0 {
 		f.stirred.Store(true)
 	}

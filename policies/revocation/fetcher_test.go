@@ -634,3 +634,21 @@ func TestTheQuestionsOfAClientAreBounded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTheQuestionsOfAllClientsLeaveRoomForLists(t *testing.T) {
+	ca := newCA(t, "CA")
+	f := newFetcher(t, revocation.Options{Backend: &site{}, Publish: func(*revocation.View) {}})
+	for i := range 20_000 {
+		about := &x509.Certificate{SerialNumber: big.NewInt(int64(i)), NotAfter: time.Now().Add(time.Hour)}
+		owner := fmt.Sprint("client ", i/900)
+		_ = f.Ask(owner, revocation.Location{URL: "http://ca.example/", Issuers: path(ca), Certificate: about}) // many are too many
+	}
+	if n := len(f.States()); n != 8000 {
+		t.Errorf("%d questions are asked", n)
+	}
+	want(t, f, "another", crlAt(crlURL, ca))
+	want(t, f, "client 0", nil)
+	if err := f.Ask("another", revocation.Location{URL: "http://ca.example/", Issuers: path(ca), Certificate: ca.Certificate}); err != nil {
+		t.Errorf("with one client gone: %v", err)
+	}
+}
