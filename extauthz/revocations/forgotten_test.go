@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,4 +138,57 @@ func TestACertificateThatStillComesIsAskedAbout(t *testing.T) {
 			t.Error("it is let in, though its responder has said for an hour that it is revoked")
 		}
 	})
+}
+
+// Who waits has the place of a request: those of a client with many certificates, whose
+// responder stalls, must leave places for others.
+func TestFewWaitAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most = 8
+		ca := newCA(t, "CA")
+		k := keep(t, func(c *revocations.Config) { c.Backend, c.Wait, c.Waiting = stalled{}, time.Second, most })
+		document := asking(fields{"hosts": []string{"ca.example"}}, ca)
+		clients := snapshot(t, nil, map[string]fields{"a": document, "b": document, "c": document})
+		k.Follow(clients)
+		time.Sleep(time.Minute) // the patience with a new document is over
+		var waits sync.WaitGroup
+		defer waits.Wait()
+		waiting := func(id string) int {
+			var waited atomic.Int64
+			began := time.Now()
+			for range 50 {
+				leaf := issue(t, ca, testca.Template{CommonName: "leaf", OCSP: []string{"http://ca.example/"}, Key: ca.Key})
+				waited.Add(1)
+				waits.Go(func() {
+					k.Learn(t.Context(), clients.Client(id), pathOf(leaf, ca))
+					if time.Since(began) == 0 {
+						waited.Add(-1)
+					}
+				})
+			}
+			synctest.Wait()
+			return int(waited.Load())
+		}
+		for id, want := range map[string]int{"a": most / 2, "b": most / 2} {
+			if n := waiting(id); n != want {
+				t.Errorf("%d of client %s wait", n, id)
+			}
+		}
+		if n := waiting("c"); n != 0 {
+			t.Errorf("%d wait beyond what may", n)
+		}
+		waits.Wait()
+		if n := waiting("c"); n != most/2 {
+			t.Errorf("once it is over %d wait", n)
+		}
+	})
+}
+
+// stalled is a Backend that does not answer in time.
+type stalled struct{}
+
+func (stalled) Fetch(ctx context.Context, _ revocation.Query) ([]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }

@@ -19,8 +19,9 @@ import (
 // What is allowed is what the newest document says, which may be newer than the one
 // that the request is judged by.
 func (k *Keeper) Learn(ctx context.Context, of *policies.Client, path truststore.Path) *revocation.View {
-	waiting, until := k.ask(of, path, time.Now())
+	waiting, until, done := k.ask(of, path, time.Now())
 	if len(waiting) > 0 {
+		defer done()
 		ctx, cancel := context.WithDeadline(ctx, until)
 		defer cancel()
 		_ = k.fetcher.Await(ctx, of.ID(), waiting...) // what came until then counts
@@ -28,13 +29,14 @@ func (k *Keeper) Learn(ctx context.Context, of *policies.Client, path truststore
 	return k.view.Load()
 }
 
-// ask returns what is worth to be waited for, and until when.
-func (k *Keeper) ask(of *policies.Client, path truststore.Path, now time.Time) (waiting []revocation.Location, until time.Time) {
+// ask returns what is worth to be waited for, and until when; with something to wait
+// for, done says that it is over.
+func (k *Keeper) ask(of *policies.Client, path truststore.Path, now time.Time) (waiting []revocation.Location, until time.Time, done func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	c := k.clients[of.ID()]
 	if c == nil {
-		return nil, now
+		return nil, now, nil
 	}
 	if now.Before(c.patience) { // its document has just come
 		waiting, until = slices.Clone(c.base), c.patience
@@ -49,7 +51,27 @@ func (k *Keeper) ask(of *policies.Client, path truststore.Path, now time.Time) (
 			until = a.patience
 		}
 	}
-	return waiting, until
+	if len(waiting) == 0 || !k.mayWait(c) {
+		return nil, now, nil
+	}
+	return waiting, until, func() { k.endWait(c) }
+}
+
+// mayWait counts one who waits, unless there are as many as may be: who waits has the
+// place of a request, and a responder that stalls, with a client of many certificates,
+// must not take those of everybody. It is called with the lock held.
+func (k *Keeper) mayWait(c *client) bool {
+	if k.waiting >= k.config.Waiting || c.waiting >= max(k.config.Waiting/2, 1) {
+		return false
+	}
+	k.waiting, c.waiting = k.waiting+1, c.waiting+1
+	return true
+}
+
+func (k *Keeper) endWait(c *client) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.waiting, c.waiting = k.waiting-1, c.waiting-1
 }
 
 // askOne returns nil for what cannot be asked.

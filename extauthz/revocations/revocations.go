@@ -41,6 +41,8 @@ const (
 	// that was not needed for the longest time makes room. It is less than what the
 	// Fetcher takes of one client.
 	maxAsked = 900
+	// maxWaiting is Config.Waiting where nothing is said.
+	maxWaiting = 512
 )
 
 // Config is that of a Keeper.
@@ -55,6 +57,9 @@ type Config struct {
 	Refresh time.Duration
 	// Wait bounds how long [Keeper.Learn] waits; 0 does not.
 	Wait time.Duration
+	// Waiting bounds how many callers of Learn wait at once, those of one client to half
+	// of it; the others are answered by what is known. 0 is 512.
+	Waiting int
 	// Publish takes each new View. Calls come one after the other.
 	Publish func(*revocation.View)
 	// Log takes what fails for the first time, and what works again.
@@ -71,6 +76,7 @@ type Keeper struct {
 	tried   tried
 
 	mu      sync.Mutex
+	waiting int
 	clients map[string]*client // those that ask about revocations, by id
 	lists   []*revocation.CRL  // of files
 }
@@ -82,6 +88,7 @@ type client struct {
 	base   []revocation.Location // of the document and of the store
 	// patience is until when somebody may wait for those.
 	patience time.Time
+	waiting  int // callers of Learn that wait
 	asked    map[question]*asked
 	fault    string // what of it is not kept fresh, "" if nothing
 	untaken  bool   // the Fetcher had no room for what it wants
@@ -105,6 +112,9 @@ type asked struct {
 func New(config Config) (*Keeper, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.Waiting == 0 {
+		config.Waiting = maxWaiting
 	}
 	if config.Backend == nil {
 		config.Backend = revocation.NewWeb(config.Allowed)

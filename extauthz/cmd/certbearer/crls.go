@@ -31,6 +31,7 @@ func revocationConfig(c *config.Config) revocations.Config {
 		Quota:     int64(c.Revocation.Quota) << 20,
 		Refresh:   c.Revocation.Refresh,
 		Wait:      c.Revocation.Wait,
+		Waiting:   max(c.Limits.InFlight/2, 1),
 	}
 	for _, item := range c.Revocation.Allow {
 		var ports []uint16
