@@ -203,7 +203,7 @@ func TestAFaultSaysWhereItIsAndWhat(t *testing.T) {
 		"201 audiences":                        {`"audience": [` + many + `]`, at + "audience: has more than 200 values"},
 		"a lifetime without a unit":            {`"accessTokenLifetime": "3600"`, at + "accessTokenLifetime: does not have the form 3600s, 60m or 1h"},
 		"a lifetime under a minute":            {`"accessTokenLifetime": "59s"`, at + "accessTokenLifetime: 59s is shorter than 1m0s"},
-		"text in the trust store":              {`"certificateTrustStore": "\n\nhello"`, at + "certificateTrustStore: block 1 (line 3): text that is no PEM block"},
+		"text in the trust store":              {`"certificateTrustStore": "\n\nhello"`, at + "certificateTrustStore: block 1 (line 3): text that is no PEM block: openssl x509 -in FILE writes the block alone"},
 		"a private key in the trust store":     {`"certificateTrustStore": "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----"`, at + "certificateTrustStore: block 1 (line 1): a private key: a trust store holds certificates only; take the key out and consider it exposed"},
 		"a trust store that is a list":         {`"certificateTrustStore": []`, at + "certificateTrustStore: is not a string"},
 		"a secret that is no string":           {`"secret": 5`, at + "secret: is not a string"},

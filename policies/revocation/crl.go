@@ -15,7 +15,7 @@ import (
 	"github.com/certbearer/certbearer/policies/truststore"
 )
 
-var errNoNumber = errors.New("the CRL has no cRLNumber, which RFC 5280 5.2.3 asks for: have the CA write one (openssl ca: crlnumber)")
+var errNoNumber = errors.New("the CRL has no cRLNumber, which RFC 5280 5.2.3 asks for: have the CA write one (openssl ca, Easy-RSA: crlnumber)")
 
 // CRL is a certificate revocation list that was read. Nothing is believed of it
 // before [CRL.SignedBy] says whose it is. It is immutable but for what SignedBy

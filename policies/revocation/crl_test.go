@@ -246,7 +246,7 @@ func TestAFileOfCRLs(t *testing.T) {
 		"a PEM block":                   {block, 1, ""},
 		"two, with white space":         {bytes.Join([][]byte{block, block}, []byte("\n \r\n")), 2, ""},
 		"nothing":                       {[]byte(" \n"), 0, "no CRL"},
-		"a certificate":                 {ca.PEM(), 0, "block 1: text that is no PEM block of type X509 CRL"},
+		"a certificate":                 {ca.PEM(), 0, "block 1: text that is no PEM block of type X509 CRL, which is all that openssl crl -in FILE writes"},
 		"text behind a block":           {append(slices.Clone(block), "x"...), 0, "block 2"},
 		"a block cut short":             {block[:len(block)-30], 0, "cut short"},
 		"a second block inside a first": {append(slices.Clone(block[:60]), block...), 0, "cut short"},

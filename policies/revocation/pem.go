@@ -33,7 +33,7 @@ func parseCRLs(text []byte, check func(*CRL) error) ([]*CRL, error) {
 			return nil, fmt.Errorf("more than %d CRLs", maxCRLsOfFile)
 		}
 		if !bytes.HasPrefix(rest, []byte("-----BEGIN "+pemType+"-----")) {
-			return nil, fmt.Errorf("block %d: text that is no PEM block of type %s", n, pemType)
+			return nil, fmt.Errorf("block %d: text that is no PEM block of type %s, which is all that openssl crl -in FILE writes", n, pemType)
 		}
 		block, after := pem.Decode(rest)
 		if block == nil || len(block.Headers) != 0 || bytes.Count(rest[:len(rest)-len(after)], []byte("-----BEGIN ")) != 1 {

@@ -55,9 +55,17 @@ func processed(id asn1.ObjectIdentifier) bool {
 // (4.2.1.3). The certificates of the seed have neither.
 func checkPurpose(leaf *x509.Certificate) error {
 	if !allows(leaf, x509.KeyUsageDigitalSignature) {
-		return decision.Denyf(decision.CertificatePurpose, describe(leaf), "its keyUsage lacks digitalSignature")
+		return decision.Denyf(decision.CertificatePurpose, describe(leaf), "its keyUsage lacks digitalSignature%s", ofACA(leaf))
 	}
 	return checkExtendedPurpose(leaf)
+}
+
+// ofACA adds that somebody has likely taken a CA's certificate for a client's.
+func ofACA(leaf *x509.Certificate) string {
+	if leaf.IsCA {
+		return ", for it is the certificate of a CA"
+	}
+	return ""
 }
 
 func checkExtendedPurpose(c *x509.Certificate) error {

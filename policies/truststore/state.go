@@ -2,6 +2,7 @@ package truststore
 
 import (
 	"crypto/x509"
+	"errors"
 	"math"
 	"slices"
 
@@ -84,7 +85,7 @@ func (s state) through(ca *x509.Certificate) (state, error) {
 // checkCA is what anchors and other CAs have in common.
 func (s state) checkCA(ca *x509.Certificate) error {
 	if err := checkValidity(ca, s.terms.At); err != nil {
-		return decision.Deny(decision.PathExpired, describe(ca), err)
+		return decision.Deny(decision.PathExpired, describe(ca), errors.Unwrap(err)) // its cause: what it is called of a leaf says nothing here
 	}
 	if err := s.terms.Profile.checkAuthority(ca); err != nil {
 		return err

@@ -51,6 +51,8 @@ func (e *BlockError) Error() string {
 	return fmt.Sprintf("block %d (line %d): %s", e.Block, e.Line, e.Problem)
 }
 
+const problemNoPEM = "text that is no PEM block: openssl x509 -in FILE writes the block alone"
+
 // problemPrivateKey is the one problem that others have to know: the key is to be
 // replaced.
 const problemPrivateKey = "a private key: a trust store holds certificates only; take the key out and consider it exposed"
@@ -122,7 +124,7 @@ var (
 // what it does not understand; here that is a problem to name.
 func nextCertificate(text []byte) (der, rest []byte, problem string) {
 	if !bytes.HasPrefix(text, pemBegin) {
-		return nil, nil, "text that is no PEM block"
+		return nil, nil, problemNoPEM
 	}
 	kind, _, complete := bytes.Cut(text[len(pemBegin):], pemDash)
 	switch {

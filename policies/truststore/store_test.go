@@ -73,8 +73,8 @@ func TestParseNamesTheBlockAndTheLineOfWhatItRefuses(t *testing.T) {
 		"an encrypted private key":          {strings.ReplaceAll(key, "PRIVATE", "ENCRYPTED PRIVATE"), truststore.BlockError{Block: 1, Line: 1, Problem: "a private key: a trust store holds certificates only; take the key out and consider it exposed"}},
 		"a request":                         {"\n\n" + strings.ReplaceAll(good, "CERTIFICATE", "CERTIFICATE REQUEST"), truststore.BlockError{Block: 1, Line: 3, Problem: `PEM type "CERTIFICATE REQUEST" where CERTIFICATE is expected`}},
 		"OpenSSL's trusted certificate":     {strings.ReplaceAll(good, "CERTIFICATE", "TRUSTED CERTIFICATE"), truststore.BlockError{Block: 1, Line: 1, Problem: `PEM type "TRUSTED CERTIFICATE" where CERTIFICATE is expected`}},
-		"text before":                       {"subject=CN = good\n" + good, truststore.BlockError{Block: 1, Line: 1, Problem: "text that is no PEM block"}},
-		"text after":                        {good + "that was it\n", truststore.BlockError{Block: 2, Line: second, Problem: "text that is no PEM block"}},
+		"text before":                       {"subject=CN = good\n" + good, truststore.BlockError{Block: 1, Line: 1, Problem: "text that is no PEM block: openssl x509 -in FILE writes the block alone"}},
+		"text after":                        {good + "that was it\n", truststore.BlockError{Block: 2, Line: second, Problem: "text that is no PEM block: openssl x509 -in FILE writes the block alone"}},
 		"a BEGIN line without its end":      {good + "-----BEGIN CERT", truststore.BlockError{Block: 2, Line: second, Problem: "the BEGIN line is cut short"}},
 		"a PEM type over two lines":         {"-----BEGIN CERT\nIFICATE-----\n", truststore.BlockError{Block: 1, Line: 1, Problem: "the BEGIN line is cut short"}},
 		"a block without its END":           {cut, truststore.BlockError{Block: 1, Line: 1, Problem: "the block is cut short or is no base64"}},
@@ -108,7 +108,7 @@ func twoInOne(t *testing.T) string {
 
 func TestABlockErrorReadsAsOnePlace(t *testing.T) {
 	_, err := truststore.Parse([]byte("\nhello"))
-	if got, want := err.Error(), "block 1 (line 2): text that is no PEM block"; got != want {
+	if got, want := err.Error(), "block 1 (line 2): text that is no PEM block: openssl x509 -in FILE writes the block alone"; got != want {
 		t.Errorf("error %q, want %q", got, want)
 	}
 }

@@ -31,7 +31,8 @@ type Tried struct {
 	// beyond MaxAttempts.
 	Idle        []*x509.Certificate
 	OmittedIdle int
-	// Unused are presented certificates, MaxAttempts at most, to which nothing led.
+	// Unused are presented certificates, MaxAttempts at most, to which nothing led and
+	// which are no anchors.
 	Unused []Unused
 
 	reached map[*x509.Certificate]bool
@@ -160,7 +161,7 @@ func (t *Tried) end(chain *Chain, anchors []*Anchor) {
 		}
 	}
 	for _, certificate := range chain.Intermediates {
-		if t.reached[certificate] || len(t.Unused) == MaxAttempts {
+		if t.reached[certificate] || stored(certificate, anchors) || len(t.Unused) == MaxAttempts {
 			continue
 		}
 		t.Unused = append(t.Unused, Unused{certificate, whyUnused(certificate, leading)})
@@ -173,6 +174,12 @@ func (c *Chain) hasIssuer(certificate *x509.Certificate, anchors []*Anchor) bool
 	return c.selfIssued(certificate) ||
 		slices.ContainsFunc(anchors, func(a *Anchor) bool { return c.named(a.Certificate, certificate) }) ||
 		slices.ContainsFunc(c.leading(), func(ca *x509.Certificate) bool { return c.named(ca, certificate) })
+}
+
+// stored reports whether the certificate is one of the anchors: callers present
+// their root, too, and nothing is wrong with that.
+func stored(certificate *x509.Certificate, anchors []*Anchor) bool {
+	return slices.ContainsFunc(anchors, func(a *Anchor) bool { return a.Certificate.Equal(certificate) })
 }
 
 func whyUnused(certificate *x509.Certificate, leading []*x509.Certificate) string {

@@ -87,6 +87,14 @@ func TestEachPathTriedIsToldWithWhyItFell(t *testing.T) {
 			under, []*testca.Issued{other, lone}, []*testca.Issued{root},
 			nil, "leaf", "root", []string{"other: no names lead from it to the client's certificate", "leaf: it is no CA, or may not sign certificates"},
 		},
+		"a root of the trust store, which is presented as well": {
+			under, []*testca.Issued{inter, root}, []*testca.Issued{endedRoot, root},
+			[]string{"root: path_expired", "root > inter > leaf: accepted"}, "", "", nil,
+		},
+		"a root of the trust store that has ended, which is presented as well": {
+			under, []*testca.Issued{endedRoot}, []*testca.Issued{endedRoot},
+			nil, "leaf", "root", nil,
+		},
 		"a CA from which only a way back leads on": {
 			issue(t, impostor, plain), []*testca.Issued{inter, around}, []*testca.Issued{root},
 			[]string{"root > leaf: path_not_found", "root > inter: path_not_found"}, "", "", []string{"root: no signature leads to it from a CA of the trust store"},
@@ -163,7 +171,7 @@ func TestWhatIsToldIsBounded(t *testing.T) {
 		t.Errorf("%d attempts and %d left out, the last %v", len(tried.Attempts), tried.Omitted, last.Err)
 	}
 
-	chain = chainOf(leaf, strangers...)
+	chain = chainOf(leaf, impostors...)
 	tried = chain.Watch()
 	_, _ = truststore.Verify(chain, anchorsOf(t, strangers...), time.Now())
 	if len(tried.Idle) != truststore.MaxAttempts || tried.OmittedIdle != 4 || len(tried.Unused) != truststore.MaxAttempts {

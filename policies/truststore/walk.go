@@ -126,5 +126,5 @@ func (w *walk) fell(kind *error, err error, below ...*x509.Certificate) error {
 // why is the reason to refuse that says most.
 func (w *walk) why(anchors int) error {
 	return cmp.Or(w.atLeaf, w.onTheWay, w.unlooked,
-		error(decision.Denyf(decision.PathNotFound, describe(w.chain.Leaf), "no signature leads to one of the client's %s", plural(anchors, "anchor"))))
+		error(decision.Denyf(decision.PathNotFound, describe(w.chain.Leaf), "no signature leads to it from %s of the trust store", plural(anchors, "CA"))))
 }

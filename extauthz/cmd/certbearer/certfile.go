@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -81,9 +82,17 @@ func splitPEM(text []byte) ([][]byte, error) {
 	case begun != len(ders):
 		return nil, fmt.Errorf("%d PEM blocks begin, and only %d can be read", begun, len(ders))
 	case begun == 0:
-		return nil, fmt.Errorf("no PEM certificate")
+		return nil, errors.New("no PEM certificate" + orDER(text))
 	}
 	return ders, nil
+}
+
+// orDER says what to do about a file that begins as DER does.
+func orDER(text []byte) string {
+	if len(text) > 0 && text[0] == 0x30 {
+		return ", but DER: openssl x509 -inform DER -in FILE writes PEM"
+	}
+	return ""
 }
 
 // presentedFiles are the files that stand for what a client presents: the

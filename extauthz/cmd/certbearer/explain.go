@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
-	"time"
 
 	"github.com/certbearer/certbearer/extauthz"
 	"github.com/certbearer/certbearer/extauthz/audit"
@@ -22,16 +21,16 @@ import (
 
 type explainCommand struct {
 	configFlag
-	Cert      string    `help:"The client's certificate, PEM; the intermediates may follow in the same file." placeholder:"FILE"`
-	Chain     string    `help:"Intermediates that the client presents besides, PEM, in any order." placeholder:"FILE"`
-	ClientID  string    `name:"client-id" help:"Judge as if the request named this client." placeholder:"ID"`
-	Method    *string   `help:"The request's method (default: GET)." placeholder:"METHOD"`
-	URL       *string   `name:"url" help:"The request's URL, which chooses the route (default: https://localhost/)." placeholder:"URL"`
-	Time      time.Time `help:"Decide as of this time instead of now." placeholder:"RFC3339"`
-	Record    string    `help:"Decide again what an audit record is about, at its own time: a file with one record, or - for standard input." placeholder:"FILE|-"`
-	Audit     string    `help:"A file of audit records, or - for standard input, in which --request-id finds those to decide again." placeholder:"FILE|-"`
-	RequestID string    `name:"request-id" help:"The x-request-id, which the caller was told." placeholder:"ID"`
-	JSON      bool      `name:"json" help:"Print JSON; with --audit a list."`
+	Cert      string  `help:"The client's certificate, PEM; the intermediates may follow in the same file." placeholder:"FILE"`
+	Chain     string  `help:"Intermediates that the client presents besides, PEM, in any order." placeholder:"FILE"`
+	ClientID  string  `name:"client-id" help:"Judge as if the request named this client." placeholder:"ID"`
+	Method    *string `help:"The request's method (default: GET)." placeholder:"METHOD"`
+	URL       *string `name:"url" help:"The request's URL, which chooses the route (default: https://localhost/)." placeholder:"URL"`
+	Time      moment  `help:"Decide as of this time instead of now." placeholder:"RFC3339"`
+	Record    string  `help:"Decide again what an audit record is about, at its own time: a file with one record, or - for standard input." placeholder:"FILE|-"`
+	Audit     string  `help:"A file of audit records, or - for standard input, in which --request-id finds those to decide again." placeholder:"FILE|-"`
+	RequestID string  `name:"request-id" help:"The x-request-id, which the caller was told." placeholder:"ID"`
+	JSON      bool    `name:"json" help:"Print JSON; with --audit a list."`
 }
 
 // Help says what stands below the flags.

@@ -111,9 +111,22 @@ func span(d time.Duration) string {
 func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
 // orNow is what a --time flag means when it is absent.
-func orNow(at time.Time) time.Time {
+func orNow(at moment) time.Time {
 	if at.IsZero() {
 		return time.Now()
 	}
-	return at
+	return at.Time
+}
+
+// moment is the time of a flag. Zero stands for now.
+type moment struct{ time.Time }
+
+// UnmarshalText reads RFC 3339.
+func (m *moment) UnmarshalText(text []byte) error {
+	at, err := time.Parse(time.RFC3339, string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no time as of RFC 3339, such as 2027-01-01T00:00:00Z", text)
+	}
+	m.Time = at
+	return nil
 }

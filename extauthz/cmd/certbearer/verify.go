@@ -19,12 +19,12 @@ import (
 type verifyCommand struct {
 	TrustStore string `help:"What a client's certificateTrustStore would hold, PEM." required:"" placeholder:"FILE"`
 	presentedFiles
-	Purpose  string    `help:"What the certificate is for: client authentication, or any (${enum})." enum:"client,any" default:"client"`
-	MaxDepth *uint8    `help:"The most intermediates that a path may have between the certificate and its CA, self-issued ones not counted." placeholder:"N"`
-	Policy   []string  `help:"Certificate policies, one of which has to lead down the path." placeholder:"OID"`
-	Profile  string    `help:"What form the certificates of a path are to have: certificateProfile of a client's document (${enum})." enum:"strict,compatible" default:"strict"`
-	Time     time.Time `help:"Judge as of this time instead of now." placeholder:"RFC3339"`
-	JSON     bool      `name:"json" help:"Print JSON."`
+	Purpose  string   `help:"What the certificate is for: client authentication, or any (${enum})." enum:"client,any" default:"client"`
+	MaxDepth *uint8   `help:"The most intermediates that a path may have between the certificate and its CA, self-issued ones not counted." placeholder:"N"`
+	Policy   []string `help:"Certificate policies, one of which has to lead down the path." placeholder:"OID"`
+	Profile  string   `help:"What form the certificates of a path are to have: certificateProfile of a client's document (${enum})." enum:"strict,compatible" default:"strict"`
+	Time     moment   `help:"Judge as of this time instead of now." placeholder:"RFC3339"`
+	JSON     bool     `name:"json" help:"Print JSON."`
 	revocationFlags
 }
 
