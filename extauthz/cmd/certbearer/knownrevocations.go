@@ -42,14 +42,15 @@ func readRevocations(settings *config.Config, clients *policies.Snapshot, beside
 			continue
 		}
 		left -= info.Size()
-		der, err := readUpTo(filepath.Join(settings.Revocation.Directory, entry.Name()), revocation.MaxCRLBytes)
+		kept, err := readUpTo(filepath.Join(settings.Revocation.Directory, entry.Name()), revocation.MaxCRLBytes)
 		if err != nil {
 			continue
 		}
-		if list, err := revocation.ParseCRL(der); err == nil {
-			known.lists = append(known.lists, list)
-		} else if len(der) <= revocation.MaxAnswerBytes {
-			known.small = append(known.small, der)
+		// A list is kept as it came, in DER or PEM.
+		if lists, err := revocation.ParseCRLs(kept); err == nil {
+			known.lists = append(known.lists, lists...)
+		} else if len(kept) <= revocation.MaxAnswerBytes {
+			known.small = append(known.small, kept)
 		}
 	}
 	return known
