@@ -19,6 +19,7 @@ import (
 	"github.com/certbearer/certbearer/extauthz/state"
 	"github.com/certbearer/certbearer/extauthz/testca"
 	"github.com/certbearer/certbearer/policies/revocation"
+	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 // responder is one of a CA, in the place of the network, that can be silenced.
@@ -191,4 +192,26 @@ type stalled struct{}
 func (stalled) Fetch(ctx context.Context, _ revocation.Query) ([]byte, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
+}
+
+// What a certificate costs that comes for the first time, where its client has as many
+// asked about as it may.
+func BenchmarkLearnWithoutRoom(b *testing.B) {
+	ca := newCA(b, "CA")
+	k := keep(b, func(c *revocations.Config) { c.Backend, c.Wait = &responder{ca: ca, revoked: ca, lasts: time.Hour}, 0 })
+	clients := snapshot(b, nil, map[string]fields{"a": asking(fields{"hosts": []string{"ca.example"}}, ca)})
+	k.Follow(clients)
+	path := func() truststore.Path {
+		return pathOf(issue(b, ca, testca.Template{CommonName: "leaf", OCSP: []string{"http://ca.example/"}, Key: ca.Key}), ca)
+	}
+	for range 900 {
+		k.Learn(b.Context(), clients.Client("a"), path())
+	}
+	b.ResetTimer()
+	for range b.N {
+		b.StopTimer()
+		next := path()
+		b.StartTimer()
+		k.Learn(b.Context(), clients.Client("a"), next)
+	}
 }

@@ -82,8 +82,7 @@ func (k *Keeper) askOne(c *client, location revocation.Location, now time.Time) 
 	}
 	known := c.asked[q]
 	if known == nil && len(c.asked) >= maxAsked {
-		c.makeRoom(k.view.Load())
-		k.want(c)
+		k.fetcher.Drop(c.record.ID(), c.makeRoom(k.view.Load()).location)
 	}
 	// What is known is asked for too: where all clients together want too much, the
 	// Fetcher lets go of what was not asked for the longest time.

@@ -339,8 +339,8 @@ func (k *Keeper) tidy(now time.Time) {
 
 // makeRoom lets go of the one that was not needed for the longest time. One about a
 // certificate that is revoked is, for it is refused and nothing is missing: it goes
-// only if there are no others.
-func (c *client) makeRoom(view *revocation.View) {
+// only if there are no others. It returns what it let go.
+func (c *client) makeRoom(view *revocation.View) *asked {
 	var oldest question
 	var found *asked
 	var revoked bool
@@ -351,6 +351,7 @@ func (c *client) makeRoom(view *revocation.View) {
 		}
 	}
 	delete(c.asked, oldest)
+	return found
 }
 
 // isRevoked reports whether it is known that the certificate is revoked that the

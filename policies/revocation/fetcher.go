@@ -213,6 +213,19 @@ func (f *Fetcher) Ask(owner string, l Location) error {
 	return nil
 }
 
+// Drop takes one location from those of the owner, for another to have its place. What
+// it knew leaves with the next View: to make one of all that is known takes its time,
+// and requests may be waiting.
+func (f *Fetcher) Drop(owner string, l Location) {
+	key := l.key()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, wanted := f.owners[owner][key]; wanted {
+		delete(f.owners[owner], key)
+		f.leave(owner, key)
+	}
+}
+
 // oldest returns the question that an owner can do without the easiest: about a
 // certificate that has expired, else the one that came up last the longest time
 // ago, and one about what is revoked only if there are no others. "" is none.

@@ -652,3 +652,30 @@ func TestTheQuestionsOfAllClientsLeaveRoomForLists(t *testing.T) {
 		t.Errorf("with one client gone: %v", err)
 	}
 }
+
+func TestWhatIsDroppedLeavesWithTheNextView(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ca := newCA(t, "CA")
+		leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
+		var s site
+		s.says(from(list{by: ca}, time.Now(), time.Hour).der(t), nil)
+		var v views
+		f := newFetcher(t, revocation.Options{Backend: &s, Publish: v.publish})
+		defer run(t, f)()
+		want(t, f, "client", crlAt(crlURL, ca))
+		want(t, f, "another", crlAt(crlURL, ca))
+		synctest.Wait()
+		f.Drop("client", crlAt(crlURL, ca)[0])
+		f.Drop("nobody", crlAt(crlURL, ca)[0])
+		f.Files(nil)
+		if got := v.judged(leaf, ca); got != "good" || f.Wants("client", crlAt(crlURL, ca)[0]) {
+			t.Errorf("dropped by one of two it is %s", got)
+		}
+		f.Drop("another", crlAt(crlURL, ca)[0])
+		f.Files(nil)
+		if got := v.judged(leaf, ca); got != "revocation_unavailable" || len(f.States()) != 0 {
+			t.Errorf("dropped by both it is %s", got)
+		}
+	})
+}
