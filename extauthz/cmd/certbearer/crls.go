@@ -73,6 +73,11 @@ func (g *gateway) publishCRLs(crls policies.CRLs) {
 	}
 	if len(crls.Files)+len(crls.Faults) > 0 {
 		g.metrics.Reloaded(audit.SubjectCRLs, firstFault(crls.Faults))
+		lists := 0
+		for _, file := range crls.Files {
+			lists += len(file.Lists)
+		}
+		g.log.Info("revocation lists loaded", "files", len(crls.Files), "lists", lists, "faults", len(crls.Faults))
 	}
 	g.crls.Lists(crls.Files)
 }

@@ -98,7 +98,7 @@ func attemptRows(tried *truststore.Tried) [][]string {
 			case at == 0:
 				how = "in the trust store"
 			}
-			rows = append(rows, []string{strconv.Itoa(i + 1), shownSubject(certificate), how})
+			rows = append(rows, []string{strconv.Itoa(i + 1), cell(certificate), how})
 		}
 	}
 	return rows
@@ -159,9 +159,16 @@ func shownSubject(certificate *x509.Certificate) string {
 	return shortened(orNameless(truststore.SubjectOf(certificate)))
 }
 
+// cell is a subject beside which there is room for an outcome.
+func cell(certificate *x509.Certificate) string {
+	return shortenedTo(48, orNameless(truststore.SubjectOf(certificate)))
+}
+
 // shortened bounds somebody else's text.
-func shortened(text string) string {
-	if most := 100; len(text) > most {
+func shortened(text string) string { return shortenedTo(100, text) }
+
+func shortenedTo(most int, text string) string {
+	if len(text) > most {
 		return strings.ToValidUTF8(text[:most], "") + "…"
 	}
 	return text
