@@ -18,6 +18,9 @@ import (
 const (
 	fileSuffix = ".der"
 	tempSuffix = ".tmp"
+	// maxFiles bounds the files, most of which are small: certificates come and go, and
+	// with each the answer about it. It is twice what is kept fresh.
+	maxFiles = 20_000
 )
 
 // disk keeps what was fetched. Its files are believed no more than the location:
@@ -136,7 +139,9 @@ func (d *disk) write(name string, content []byte, wanted func(name string) bool)
 
 func (d *disk) makeRoom(name string, size int64, wanted func(name string) bool) error {
 	needed := func() int64 { return d.used - d.size[name] + size }
-	if d.read && needed() <= d.quota {
+	most := maxFiles
+	fits := func() bool { return needed() <= d.quota && len(d.size) < most }
+	if d.read && fits() {
 		return nil
 	}
 	files, err := d.look()
@@ -144,8 +149,11 @@ func (d *disk) makeRoom(name string, size int64, wanted func(name string) bool) 
 		return err
 	}
 	slices.SortFunc(files, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	if !fits() && len(files) >= maxFiles {
+		most = maxFiles * 3 / 4 // not for each file that comes is the folder to be read
+	}
 	for _, info := range files {
-		if needed() <= d.quota {
+		if fits() {
 			return nil
 		}
 		// What is being written is written by us alone, and one after the other.
@@ -154,8 +162,12 @@ func (d *disk) makeRoom(name string, size int64, wanted func(name string) bool) 
 			d.note(info.Name(), 0)
 		}
 	}
-	if needed() > d.quota {
+	most = maxFiles
+	switch {
+	case needed() > d.quota:
 		return fmt.Errorf("the quota of %d bytes is used up", d.quota)
+	case !fits():
+		return fmt.Errorf("there are %d files", maxFiles)
 	}
 	return nil
 }

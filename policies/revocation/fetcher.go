@@ -68,7 +68,8 @@ type Fetcher struct {
 	workers sync.WaitGroup
 	owners  map[string]map[string]wish // by owner and key
 	sources map[string]*source
-	asking  int // OCSP questions among the sources
+	byFile  map[string]bool // sources, by what the names of their files begin with
+	asking  int             // OCSP questions among the sources
 	files   []*CRL
 
 	stirred    atomic.Bool // something changed since the last View; set with what did
@@ -101,7 +102,7 @@ func NewFetcher(o Options) (*Fetcher, error) {
 	}
 	return &Fetcher{
 		options: o, slots: newSlots(), disk: &disk{folder: o.Directory, quota: o.Quota},
-		owners: make(map[string]map[string]wish), sources: make(map[string]*source),
+		owners: make(map[string]map[string]wish), sources: make(map[string]*source), byFile: make(map[string]bool),
 	}, nil
 }
 
@@ -294,6 +295,7 @@ func (f *Fetcher) join(owner, key string, l Location) {
 	}
 	s = newSource(key, l)
 	f.sources[key] = s
+	f.byFile[s.file] = true
 	if l.Certificate != nil {
 		f.asking++
 	}
@@ -312,6 +314,7 @@ func (f *Fetcher) leave(owner, key string) bool {
 	}
 	s.stop()
 	delete(f.sources, key)
+	delete(f.byFile, s.file)
 	if s.of.Certificate != nil {
 		f.asking--
 	}

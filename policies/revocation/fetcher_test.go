@@ -679,3 +679,28 @@ func TestWhatIsDroppedLeavesWithTheNextView(t *testing.T) {
 		}
 	})
 }
+
+func TestAnswersAboutCertificatesThatCameAndWentDoNotFillTheFolder(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for i := range 20_000 {
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%040x.00000000.der", i)), []byte{0}, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ca := newCA(t, "CA")
+		var s site
+		s.says(from(list{by: ca}, time.Now(), time.Hour).der(t), nil)
+		f := newFetcher(t, revocation.Options{Backend: &s, Publish: new(views).publish, Directory: folder})
+		defer run(t, f)()
+		want(t, f, "one", crlAt(crlURL, ca))
+		synctest.Wait()
+		want(t, f, "two", crlAt("http://ca.example/2", ca))
+		synctest.Wait()
+		files, err := filepath.Glob(filepath.Join(folder, "*.der"))
+		if old, _ := filepath.Glob(filepath.Join(folder, "00000000*.der")); err != nil || len(files) != 15_001 || len(files)-len(old) != 2 {
+			t.Errorf("%d files, %d of them of before, %v", len(files), len(old), err)
+		}
+	})
+}

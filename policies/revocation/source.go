@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -215,12 +216,8 @@ func (f *Fetcher) keep(s *source, next known, der []byte, gone knowledge) {
 func (f *Fetcher) wantsFile(name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, s := range f.sources {
-		if len(name) > len(s.file) && name[:len(s.file)] == s.file {
-			return true
-		}
-	}
-	return false
+	prefix, _, _ := strings.Cut(name, ".")
+	return f.byFile[prefix]
 }
 
 // hasRoom asks whether the source may have so many bytes. It is called with the
