@@ -394,7 +394,7 @@ func (r *reader) readMethod(value json.RawMessage) *Fault {
 
 // readBinding holds to RFC 8705 2.1.2: exactly one of the five.
 func (r *reader) readBinding(value json.RawMessage) *Fault {
-	members, fault := splitObject(value, 0)
+	members, fault := membersOf(value, `{"subjectDn": "CN=client,O=Example"}`)
 	if fault != nil {
 		return fault
 	}

@@ -187,7 +187,7 @@ func TestAFaultSaysWhereItIsAndWhat(t *testing.T) {
 		"an unknown binding":                   {`"tlsClientAuth": {"sandns": "a"}`, at + "tlsClientAuth.sandns: is not known: one of subjectDn, sanDns, sanUri, sanIp, sanEmail"},
 		"a binding that is no string":          {`"tlsClientAuth": {"sanDns": ["a"]}`, at + "tlsClientAuth.sanDns: is not a string"},
 		"a binding that cannot be":             {`"tlsClientAuth": {"sanDns": "*.a"}`, at + "tlsClientAuth: sanDns: has a wildcard, which no binding expands"},
-		"bindings that are no object":          {`"tlsClientAuth": "CN=a"`, at + "tlsClientAuth: is not an object"},
+		"bindings that are no object":          {`"tlsClientAuth": "CN=a"`, at + `tlsClientAuth: is not an object, such as {"subjectDn": "CN=client,O=Example"}`},
 		"a mode that is no string":             {`"mode": true`, at + "mode: is not a string"},
 		"a mode that is none":                  {`"mode": "off"`, at + "mode: is none of enforce, shadow"},
 		"revocation without a mode":            {`"revocation": {}`, at + "revocation.mode: is missing: off, soft or hard"},

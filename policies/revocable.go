@@ -53,7 +53,7 @@ func (c *Client) Revoked(view *revocation.View, names []string) bool {
 // readRevocation reads the object and leaves nil for one that asks nothing: most
 // clients have none, and a record is to be small.
 func (r *reader) readRevocation(m member) *Fault {
-	members, fault := splitObject(m.value, 0)
+	members, fault := membersOf(m.value, `{"mode": "hard"}`)
 	if fault != nil {
 		return fault
 	}

@@ -49,7 +49,7 @@ func TestARevocationThatIsNoneIsAFault(t *testing.T) {
 	many := `["` + strings.Repeat(`http://a/","`, 16) + `http://a/"]`
 	const host = " is no host name, such as crl.example, without scheme, port and wildcard"
 	for sentence, c := range map[string]struct{ value, want string }{
-		"no object":                     {`"hard"`, "revocation: is not an object"},
+		"no object":                     {`"hard"`, `revocation: is not an object, such as {"mode": "hard"}`},
 		"nothing in it":                 {`{}`, "revocation.mode: is missing: off, soft or hard"},
 		"locations alone":               {`{"locations": ["http://a/"]}`, "revocation.mode: is missing: off, soft or hard"},
 		"a mode that is none":           {`{"mode": "Hard"}`, "revocation.mode: is none of off, soft, hard"},

@@ -10,7 +10,7 @@ import (
 // readSPIFFE takes one workload or one trust domain. An object with neither is a
 // fault: whoever writes it means to bind the client.
 func (r *reader) readSPIFFE(value json.RawMessage) *Fault {
-	members, fault := splitObject(value, 0)
+	members, fault := membersOf(value, `{"id": "spiffe://td.example/path"}`)
 	if fault != nil {
 		return fault
 	}

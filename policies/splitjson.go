@@ -163,6 +163,16 @@ func (s *jsonSplitter) value() (value json.RawMessage, line int, err error) {
 	return value, s.here() - bytes.Count(value, []byte("\n")), nil
 }
 
+// membersOf splits an object of the document. The fault of a value that is none shows
+// one: whoever writes "revocation: hard" means something.
+func membersOf(value json.RawMessage, such string) ([]member, *Fault) {
+	members, fault := splitObject(value, 0)
+	if fault != nil && fault.Problem == errNotObject.Error() {
+		fault.Problem += ", such as " + such
+	}
+	return members, fault
+}
+
 // splitObject reads a value that is an object on its own and begins on the
 // given line. With a fault it returns the members that could be read.
 func splitObject(value json.RawMessage, line int) ([]member, *Fault) {
