@@ -74,7 +74,7 @@ func (v verifyCommand) Run(c *console) error {
 	}
 	judgement := newJudgement(chain.Leaf, path, pinned, refusal)
 	judgement.triedJSON, judgement.tried = newTriedJSON(tried), tried
-	judgement.Revocation = revoked.Status.String()
+	judgement.Revocation, judgement.unknown = revoked.Status.String(), revoked.Missing
 	if refusal != nil {
 		judgement.Path, judgement.Revocation = []pathCertificate{}, ""
 		if !pinned {
@@ -148,6 +148,7 @@ type judgement struct {
 	OmittedPins int       `json:"pins_omitted,omitempty"`
 
 	refusal error
+	unknown []error // why, of each certificate that was let through so
 	leaf    *x509.Certificate
 	tried   *truststore.Tried
 }
@@ -235,6 +236,11 @@ func (j judgement) printVerdict(w io.Writer) error {
 
 func (j judgement) notes() []string {
 	notes := triedNotes(j.tried)
+	if j.Accepted {
+		for _, why := range j.unknown {
+			notes = append(notes, "revocation unknown: "+why.Error())
+		}
+	}
 	if j.OmittedPins > 0 {
 		notes = append(notes, fmt.Sprintf("%s more of the trust store are not shown", counted(j.OmittedPins, "certificate")))
 	}
