@@ -141,6 +141,37 @@ func TestACertificateThatStillComesIsAskedAbout(t *testing.T) {
 	})
 }
 
+func TestACAThatIsAddedLosesNothingThatIsKnown(t *testing.T) {
+	t.Parallel()
+	ca, added, s, o := newCA(t, "CA"), newCA(t, "added"), newService(t), newService(t)
+	template := testca.Template{CommonName: "leaf", OCSP: []string{o.URL}}
+	listed, answered := issue(t, ca, testca.Template{CommonName: "leaf"}), issue(t, ca, template)
+	s.lists(t, ca, time.Hour, listed)
+	o.responds(t, ca, ocsp.Revoked)
+	k := keep(t, nil, s, o)
+	more := fields{"locations": []string{s.URL}, "hosts": []string{"127.0.0.1"}}
+	before := snapshot(t, nil, map[string]fields{"a": asking(more, ca)})
+	k.Follow(before)
+	k.until(t, pathOf(listed, ca), "certificate_revoked")
+	k.Learn(t.Context(), before.Client("a"), pathOf(answered, ca))
+	s.Close()
+	o.Close()
+	says := func(when, want string) {
+		t.Helper()
+		for _, leaf := range []*testca.Issued{listed, answered} {
+			if got := k.says(pathOf(leaf, ca)); got != want {
+				t.Errorf("%s it is %s, want %s", when, got, want)
+			}
+		}
+	}
+	says("before", "certificate_revoked")
+	both := snapshot(t, before, map[string]fields{"a": asking(more, ca, added)})
+	k.Follow(both)
+	says("with another CA beside", "certificate_revoked")
+	k.Follow(snapshot(t, both, map[string]fields{"a": asking(more, added)}))
+	says("with its CA gone", "revocation_unavailable")
+}
+
 // Who waits has the place of a request: those of a client with many certificates, whose
 // responder stalls, must leave places for others.
 func TestFewWaitAtOnce(t *testing.T) {

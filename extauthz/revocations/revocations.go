@@ -240,11 +240,19 @@ func (c *client) bound() {
 	})
 }
 
-// inherit takes over what was asked for certificates, if it is still believed by the
-// same rules: an answer that is known must not get lost because a name was changed.
+// inherit takes over what was asked for certificates, if all that it was believed by
+// still stands: an answer that is known must not get lost because a name was changed, or
+// a CA was added.
 func (c *client) inherit(before *client) {
-	same := func(a, b *truststore.Anchor) bool { return a.Thumbprint == b.Thumbprint }
-	if before != nil && slices.Equal(before.asks.Hosts, c.asks.Hosts) && slices.EqualFunc(before.record.Anchors(), c.record.Anchors(), same) {
+	if before == nil {
+		return
+	}
+	lostHost := slices.ContainsFunc(before.asks.Hosts, func(host string) bool { return !slices.Contains(c.asks.Hosts, host) })
+	anchors := c.record.Anchors()
+	lostCA := slices.ContainsFunc(before.record.Anchors(), func(a *truststore.Anchor) bool {
+		return !slices.ContainsFunc(anchors, func(b *truststore.Anchor) bool { return a.Thumbprint == b.Thumbprint })
+	})
+	if !lostHost && !lostCA {
 		c.asked = before.asked
 	}
 }

@@ -155,7 +155,11 @@ func (f *Fetcher) Want(owner string, locations []Location) error {
 		delete(f.owners, owner)
 	}
 	for key, w := range wanted {
+		known := f.sources[key] != nil
 		f.join(owner, key, w.Location)
+		if !known {
+			f.adopt(f.sources[key], before)
+		}
 	}
 	gone := false
 	for key := range before {
@@ -302,6 +306,24 @@ func (f *Fetcher) join(owner, key string, l Location) {
 	s.owners[owner] = l
 	if f.running != nil {
 		f.start(s)
+	}
+}
+
+// adopt has a new source know what its owner had of the same URL before, as far as its
+// issuers signed it: an owner that has one CA more has the lists of the others still,
+// though the location is silent just then. It is called with the lock held.
+func (f *Fetcher) adopt(s *source, before map[string]wish) {
+	for key, w := range before {
+		if w.URL != s.of.URL || w.Certificate != nil || s.of.Certificate != nil {
+			continue
+		}
+		for _, one := range f.sources[key].known {
+			after, _, err := s.known.with(one)
+			if err == nil && s.of.signed(one.crl) == nil && f.hasRoom(s, after.size()) == nil {
+				s.known, s.unkept = after, true
+				f.stirred.Store(true)
+			}
+		}
 	}
 }
 

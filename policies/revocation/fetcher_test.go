@@ -704,3 +704,44 @@ func TestAnswersAboutCertificatesThatCameAndWentDoNotFillTheFolder(t *testing.T)
 		}
 	})
 }
+
+func TestWhatIsKnownOfALocationOutlivesAChangeOfItsIssuers(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		ca, added := newCA(t, "CA"), newCA(t, "added")
+		leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
+		der := from(list{by: ca}, time.Now(), time.Hour).der(t)
+		var s site
+		s.says(der, nil)
+		var v views
+		f := newFetcher(t, revocation.Options{Backend: &s, Publish: v.publish, Directory: folder})
+		stop := run(t, f)
+		want(t, f, "client", crlAt(crlURL, ca))
+		synctest.Wait()
+		s.says(nil, errors.New("down"))
+		want(t, f, "client", crlAt(crlURL, ca, added))
+		synctest.Wait()
+		if got := v.judged(leaf, ca); got != "good" {
+			t.Errorf("with another CA beside it is %s", got)
+		}
+		s.says(der, nil)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		stop()
+		s.says(nil, errors.New("down"))
+		v = views{last: revocation.NewView(nil, nil, nil)}
+		f = newFetcher(t, revocation.Options{Backend: &s, Publish: v.publish, Directory: folder})
+		defer run(t, f)()
+		want(t, f, "client", crlAt(crlURL, ca, added))
+		synctest.Wait()
+		if got := v.judged(leaf, ca); got != "good" {
+			t.Errorf("after a restart it is %s", got)
+		}
+		want(t, f, "client", crlAt(crlURL, added))
+		synctest.Wait()
+		if got := v.judged(leaf, ca); got != "revocation_unavailable" {
+			t.Errorf("with its CA gone it is %s", got)
+		}
+	})
+}

@@ -35,6 +35,7 @@ type source struct {
 	owners   map[string]Location
 	stop     context.CancelFunc
 	known    knowledge
+	unkept   bool // what is known is not on disk under the name of this source
 	asked    time.Time
 	failures int
 	problem  string
@@ -191,9 +192,13 @@ func (f *Fetcher) take(s *source, next known, now time.Time) error {
 	if stirred {
 		f.stirred.Store(true)
 	}
+	unkept := stirred || s.unkept
+	s.unkept = false
 	f.mu.Unlock()
 	if stirred {
 		f.publish()
+	}
+	if unkept {
 		f.keep(s, next, der, gone)
 	}
 	return in(Stale, after.odd(now))
