@@ -81,7 +81,7 @@ func checkAddress(address string, allowed []Allowed) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("connections to %s are not allowed: it is not public, or the port is neither 80 nor 443", netip.AddrPortFrom(to, port))
+	return fmt.Errorf("connections to %s are not allowed: it is not public, or the port is neither 80 nor 443 (what is to be asked all the same stands in revocation.allow)", netip.AddrPortFrom(to, port))
 }
 
 // control is a net.Dialer's Control.

@@ -194,6 +194,8 @@ func (n named) text(now time.Time) (text string, known bool) {
 	switch {
 	case failing == 0:
 		return "", true
+	case without == 1 && len(n) == 1:
+		return fmt.Sprintf("revocation: %s: nothing current is known: %s", n[0].Name, problem), false
 	case without > 0:
 		return fmt.Sprintf("revocation: %s: nothing current is known for %s: %s", n[0].Name, counted(without, "question"), problem), false
 	}
