@@ -67,6 +67,8 @@ func FuzzSound(f *testing.F) {
 	f.Fuzz(func(*testing.T, []byte) {})
 }
 `,
+	// The text of a target is none.
+	"p/text_test.go":        "package p\n\nconst text = `\nfunc FuzzText(f *testing.F) {\n`\n",
 	"broken/broken_test.go": "package broken\n\nimport \"testing\"\n\nfunc FuzzNothing(f *testing.F) {\n\tnothing()\n}\n",
 }
 

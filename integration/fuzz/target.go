@@ -6,11 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,9 +28,6 @@ func (t target) String() string { return t.pkg + " " + t.name }
 
 // corpus is where go test has the target's seeds, and puts what it found.
 func (t target) corpus() string { return filepath.Join(t.dir, "testdata", "fuzz", t.name) }
-
-// declared is the head of a fuzz target. gofmt leaves one way to write it.
-var declared = regexp.MustCompile(`(?m)^func (Fuzz\w*)\(\w+ \*testing\.F\) {`)
 
 // list finds the fuzz targets in the test files of packages.
 func list(ctx context.Context, packages []string) ([]target, error) {
@@ -49,15 +47,43 @@ func list(ctx context.Context, packages []string) ([]target, error) {
 			return nil, fmt.Errorf("go list: %w", err)
 		}
 		for _, file := range slices.Concat(p.TestGoFiles, p.XTestGoFiles) {
-			text, err := os.ReadFile(filepath.Join(p.Dir, file))
+			names, err := declared(filepath.Join(p.Dir, file))
 			if err != nil {
 				return nil, err
 			}
-			for _, found := range declared.FindAllSubmatch(text, -1) {
-				targets = append(targets, target{pkg: p.ImportPath, dir: p.Dir, name: string(found[1])})
+			for _, name := range names {
+				targets = append(targets, target{pkg: p.ImportPath, dir: p.Dir, name: name})
 			}
 		}
 	}
+}
+
+// declared names the fuzz targets of a file. One in the text of a string is none.
+func declared(path string) ([]string, error) {
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, declaration := range file.Decls {
+		if f, ok := declaration.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Fuzz") && isTarget(f.Type) {
+			names = append(names, f.Name.Name)
+		}
+	}
+	return names, nil
+}
+
+// isTarget reports whether the one parameter is a *testing.F.
+func isTarget(f *ast.FuncType) bool {
+	if f.Params.NumFields() != 1 || f.Results != nil {
+		return false
+	}
+	pointer, ok := f.Params.List[0].Type.(*ast.StarExpr)
+	if !ok {
+		return false
+	}
+	of, ok := pointer.X.(*ast.SelectorExpr)
+	return ok && of.Sel.Name == "F"
 }
 
 func build(ctx context.Context, pkg, binary string) error {

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"strings"
 
 	"github.com/certbearer/certbearer/policies/truststore"
 )
@@ -50,7 +51,7 @@ func ParseNamed(text string) (Named, error) {
 		return Named{}, errors.New("the name of a certificate is too long")
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) <= numbered {
+	if err != nil || len(raw) <= numbered || strings.ContainsAny(text, "\r\n") { // which the decoder passes over
 		return Named{}, errors.New("not the name of a certificate")
 	}
 	return Named{nameKey(raw[:sha256.Size]), subject{[sha256.Size]byte(raw[sha256.Size:numbered]), string(raw[numbered:])}}, nil
