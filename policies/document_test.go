@@ -186,7 +186,7 @@ func TestAFaultSaysWhereItIsAndWhat(t *testing.T) {
 		"one binding twice":                    {`"tlsClientAuth": {"sanDns": "a", "sanDns": "b"}`, at + "tlsClientAuth.sanDns: stands twice"},
 		"an unknown binding":                   {`"tlsClientAuth": {"sandns": "a"}`, at + "tlsClientAuth.sandns: is not known: one of subjectDn, sanDns, sanUri, sanIp, sanEmail"},
 		"a binding that is no string":          {`"tlsClientAuth": {"sanDns": ["a"]}`, at + "tlsClientAuth.sanDns: is not a string"},
-		"a binding that cannot be":             {`"tlsClientAuth": {"sanDns": "*.a"}`, at + "tlsClientAuth: sanDns: has a wildcard, which no binding expands"},
+		"a binding that cannot be":             {`"tlsClientAuth": {"sanDns": "*.a"}`, at + "tlsClientAuth.sanDns: has a wildcard, which no binding expands"},
 		"bindings that are no object":          {`"tlsClientAuth": "CN=a"`, at + `tlsClientAuth: is not an object, such as {"subjectDn": "CN=client,O=Example"}`},
 		"a mode that is no string":             {`"mode": true`, at + "mode: is not a string"},
 		"a mode that is none":                  {`"mode": "off"`, at + "mode: is none of enforce, shadow"},

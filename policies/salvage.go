@@ -37,9 +37,9 @@ func (r *reader) readSurplus(m member) {
 	case strings.EqualFold(m.name, "tokenEndpointAuthMethod"):
 		r.loose.method = true
 	case strings.EqualFold(m.name, "tlsClientAuth"):
-		r.loose.bind(readableBindings(m.value, bindingKind))
+		r.loose.bind(tlsClientAuth.readable(m.value))
 	case strings.EqualFold(m.name, "spiffe"):
-		r.loose.bind(readableBindings(m.value, spiffeKind))
+		r.loose.bind(spiffe.readable(m.value))
 	default:
 		r.salvage(m.value)
 	}
@@ -64,8 +64,8 @@ func (r *reader) salvage(value json.RawMessage) {
 	}
 }
 
-// readableBindings returns every subject in a tlsClientAuth or spiffe that can be read.
-func readableBindings(value json.RawMessage, kindOf func(field string) truststore.BindingKind) []truststore.Binding {
+// readable returns every subject in the field that can be read.
+func (b bindingField) readable(value json.RawMessage) []truststore.Binding {
 	members, _ := splitObject(value, 0)
 	var out []truststore.Binding
 	for _, m := range members {
@@ -73,7 +73,7 @@ func readableBindings(value json.RawMessage, kindOf func(field string) truststor
 		if readText(m.value, &text) != nil {
 			continue
 		}
-		if binding, err := truststore.ParseBinding(kindOf(m.name), text); err == nil {
+		if binding, err := truststore.ParseBinding(b.kindOf(m.name), text); err == nil {
 			out = append(out, binding)
 		}
 	}
@@ -85,10 +85,10 @@ func readableBindings(value json.RawMessage, kindOf func(field string) truststor
 func (r *reader) remnant() *Client {
 	whole := *r
 	whole.doc.TrustStore = slices.Concat(r.doc.TrustStore, r.loose.certificates)
-	if r.bindingSet && r.spiffeSet {
+	if !r.binding.IsZero() && !r.spiffe.IsZero() {
 		whole.loose.bind([]truststore.Binding{r.binding}) // beside the other, which is in the record
 	}
-	if r.loose.method || r.method == SelfSignedTLSClientAuth && (r.bindingSet || r.spiffeSet) {
+	if r.loose.method || r.method == SelfSignedTLSClientAuth && !r.bound().IsZero() {
 		whole.method = AnyTLSMethod
 	}
 	out := Remnant(r.doc.ID, r.doc.HasStatus && r.doc.Status != StatusActive, whole.client())

@@ -8,10 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/certbearer/certbearer/policies"
@@ -42,54 +40,6 @@ type folder struct {
 	unproven  bool               // lists are newer than their warnings
 	provenFor *policies.Snapshot // whose CAs those were
 }
-
-// file is one file of documents as it was last read.
-type file struct {
-	version
-	documents []document
-	warnings  []policies.Fault
-	fault     *policies.Fault // the file as such cannot be read
-}
-
-// document is what the index needs of one document: no text, no certificate.
-type document struct {
-	id string
-	// record is the client's, if usable is set. Otherwise it is what the
-	// document claims in spite of its fault, or what it claimed when it could
-	// last be read; it may be nil.
-	record *policies.Client
-	usable bool
-	off    bool
-	// nameless is a document with a fault of which the id is not to be seen. Its
-	// id is that of the file's name, or no client's.
-	nameless bool
-	fault    *policies.Fault
-}
-
-// claim says that a file has a document for a client.
-type claim struct {
-	file string
-	*document
-}
-
-// version tells whether a file is still what it was.
-type version struct {
-	stamp  stamp
-	sum    [sha256.Size]byte
-	unread string // why it could not be read, if it could not
-}
-
-// stamp tells whether a file may have changed without reading it.
-type stamp struct {
-	size     int64
-	modified time.Time
-	inode    uint64
-	fresh    bool // it may change once more without a change of the rest
-}
-
-// freshFor is how coarsely file systems count the time of a change: two seconds
-// on FAT, less elsewhere.
-const freshFor = 2 * time.Second
 
 func newFolder(config Config) *folder {
 	return &folder{
@@ -249,25 +199,6 @@ func (f *folder) read(name string, trust bool, touched map[string]bool) {
 	f.replace(name, f.files[name], next, touched)
 }
 
-// version returns what the file was when it was last read, nil if it never was.
-func (f *folder) version(name string) *version {
-	if read := f.lists[name]; read != nil {
-		return &read.version
-	}
-	if read := f.files[name]; read != nil {
-		return &read.version
-	}
-	return nil
-}
-
-func stampOf(info fs.FileInfo, at time.Time) stamp {
-	s := stamp{size: info.Size(), modified: info.ModTime(), fresh: at.Sub(info.ModTime()) < freshFor}
-	if system, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.inode = system.Ino
-	}
-	return s
-}
-
 // readBounded reads a regular file and no more than one of its kind may have.
 func (f *folder) readBounded(name string, info fs.FileInfo) ([]byte, error) {
 	if !info.Mode().IsRegular() {
@@ -286,43 +217,6 @@ func (f *folder) readBounded(name string, info fs.FileInfo) ([]byte, error) {
 	}
 	defer opened.Close()
 	return io.ReadAll(io.LimitReader(opened, limit+1))
-}
-
-// parse never fails: what is wrong is in the file's faults.
-func parse(name string, data []byte, readErr error) *file {
-	next := &file{}
-	if readErr != nil {
-		next.fault = &policies.Fault{File: name, Problem: readErr.Error()}
-		return next
-	}
-	parsed, err := policies.ParseFile(name, data)
-	if err != nil {
-		fault := &policies.Fault{}
-		if !errors.As(err, &fault) {
-			fault = &policies.Fault{File: name, Problem: err.Error()}
-		}
-		next.fault = fault
-	}
-	for i, p := range parsed {
-		next.documents = append(next.documents, documentOf(name, i+1, p))
-		next.warnings = append(next.warnings, p.Warnings...)
-	}
-	return next
-}
-
-func documentOf(file string, number int, p policies.Document) document {
-	d := document{
-		id: p.ID, record: p.Client, usable: p.Client != nil, fault: p.Fault,
-		off: p.HasStatus && p.Status != policies.StatusActive,
-	}
-	if p.Fault == nil {
-		return d
-	}
-	d.record, d.nameless = p.Remnant, !p.OwnID
-	if d.id == "" && len(d.record.Pins())+len(d.record.Anchors()) > 0 {
-		d.id = fmt.Sprintf("%s#%d", file, number) // no client_id has this form
-	}
-	return d
 }
 
 // replace takes a file's new content in.
@@ -358,73 +252,6 @@ func (f *folder) setClaims(id string, claims []claim, touched map[string]bool) {
 	f.claims[id] = claims
 }
 
-func (f *file) troubled() bool {
-	return f.fault != nil || len(f.warnings) > 0 ||
-		slices.ContainsFunc(f.documents, func(d document) bool { return d.fault != nil })
-}
-
-// carry takes over the clients that the file had before and that are not seen
-// now, if part of it cannot be read: they keep what they claimed. So do those
-// that are seen in part only.
-func (f *file) carry(before *file) {
-	if !f.hides() {
-		return
-	}
-	var carried []document
-	for _, old := range before.documents {
-		switch {
-		case old.id == "":
-		case !f.has(old.id):
-			carried = append(carried, document{id: old.id, record: old.record, off: old.off})
-		case f.fault != nil && old.record != nil:
-			f.addClaims(old)
-		}
-	}
-	if len(carried) == 0 {
-		return
-	}
-	// A document without an id is one of them. Which one shows if there is one.
-	nameless := f.takeNameless(before)
-	if len(carried) == 1 && len(nameless) == 1 {
-		carried[0].off = carried[0].off || nameless[0].off
-	}
-	f.documents = append(f.documents, carried...)
-}
-
-// addClaims has the documents of the id, where they are broken, claim besides
-// what an older one did.
-func (f *file) addClaims(old document) {
-	for i := range f.documents {
-		if d := &f.documents[i]; d.id == old.id && d.fault != nil {
-			d.record = policies.Remnant(d.id, d.off, d.record, old.record)
-		}
-	}
-}
-
-// takeNameless has the documents without an id, except those that the file's
-// name gave an id before, claim nothing, and returns what they were.
-func (f *file) takeNameless(before *file) []document {
-	var nameless []document
-	for i := range f.documents {
-		d := &f.documents[i]
-		if !d.nameless || d.id != "" && before.has(d.id) {
-			continue
-		}
-		nameless = append(nameless, *d)
-		d.id, d.record = "", nil
-	}
-	return nameless
-}
-
-// hides reports whether the file may hold documents whose id cannot be seen.
-func (f *file) hides() bool {
-	return f.fault != nil || slices.ContainsFunc(f.documents, func(d document) bool { return d.nameless })
-}
-
-func (f *file) has(id string) bool {
-	return slices.ContainsFunc(f.documents, func(d document) bool { return d.id == id })
-}
-
 // forget takes a file out.
 func (f *folder) forget(name string, touched map[string]bool) {
 	if f.lists[name] != nil {
@@ -445,81 +272,4 @@ func (f *folder) forget(name string, touched map[string]bool) {
 	delete(f.troubled, name)
 	delete(f.files, name)
 	f.stale = true
-}
-
-// reconcile brings the touched clients of the working Snapshot up to date.
-func (f *folder) reconcile(touched map[string]bool) {
-	if len(touched) == 0 {
-		return
-	}
-	builder := f.working.Edit()
-	for id := range touched {
-		claims := f.claims[id]
-		switch {
-		case len(claims) == 0:
-			builder.Remove(id)
-		case len(claims) == 1 && claims[0].usable:
-			// Kept as it was put, so that putting it again is putting the same.
-			claims[0].record = builder.Put(claims[0].record)
-		default:
-			f.degrade(builder, id, claims)
-		}
-	}
-	f.working = builder.Snapshot()
-	f.stale = true
-}
-
-// degrade is about a client whose documents cannot be used. Its last good
-// version stays. If it has none, nobody is let in as it, and its certificates
-// are kept from being taken for those of others.
-func (f *folder) degrade(builder *policies.Builder, id string, claims []claim) {
-	off := slices.ContainsFunc(claims, func(c claim) bool { return c.off })
-	if current := f.working.Client(id); current != nil && !current.IsRemnant() {
-		if off {
-			builder.TurnOff(id)
-		}
-		return
-	}
-	var records []*policies.Client
-	for _, c := range claims {
-		if c.record != nil {
-			records = append(records, c.record)
-		}
-	}
-	builder.Put(policies.Remnant(id, off, records...))
-}
-
-// changed reports whether result would return something new.
-func (f *folder) changed() bool {
-	return f.stale || !reflect.DeepEqual(f.shown, f.makeReport())
-}
-
-// result returns the Snapshot to publish, nil if strict reading has none.
-func (f *folder) result() (*policies.Snapshot, policies.Report) {
-	report := f.makeReport()
-	f.stale = false
-	if !f.config.Strict || len(report.Faults) == 0 {
-		f.good = f.working
-	} else {
-		report.Kept = true
-		f.good = f.turnOff(f.good)
-	}
-	f.shown = report
-	report.CRLs.Files = f.listFiles()
-	return f.good, report
-}
-
-// turnOff applies to a kept set what must not wait for a good one.
-func (f *folder) turnOff(kept *policies.Snapshot) *policies.Snapshot {
-	if kept == nil {
-		return nil
-	}
-	builder := kept.Edit()
-	for client := range kept.All() {
-		off := func(c claim) bool { return c.off }
-		if client.Status() != policies.StatusOff && slices.ContainsFunc(f.claims[client.ID()], off) {
-			builder.TurnOff(client.ID())
-		}
-	}
-	return builder.Snapshot()
 }
