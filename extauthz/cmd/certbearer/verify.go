@@ -74,9 +74,10 @@ func (v verifyCommand) Run(c *console) error {
 	}
 	judgement := newJudgement(chain.Leaf, path, pinned, refusal)
 	judgement.triedJSON, judgement.tried = newTriedJSON(tried), tried
-	judgement.Revocation, judgement.unknown = revoked.Status.String(), revoked.Missing
-	if refusal != nil {
-		judgement.Path, judgement.Revocation = []pathCertificate{}, ""
+	if refusal == nil {
+		judgement.Revocation, judgement.Unknown = revoked.Status.String(), unknownOf(revoked.Missing)
+	} else {
+		judgement.Path = []pathCertificate{}
 		if !pinned {
 			judgement.Pins, judgement.OmittedPins = pinsBeside(store, chain.Leaf)
 		}
@@ -142,15 +143,34 @@ type judgement struct {
 	Certificate pathCertificate `json:"certificate"`
 	// Revocation is, of an accepted certificate, good, unknown or unchecked.
 	Revocation string `json:"revocation,omitempty"`
+	// Unknown says why, of each certificate whose revocation is unknown.
+	Unknown []unknownJSON `json:"revocation_unknown,omitempty"`
 	triedJSON
 	// Pins are certificates of the store that are not the one presented.
 	Pins        []pinJSON `json:"pins,omitempty"`
 	OmittedPins int       `json:"pins_omitted,omitempty"`
 
 	refusal error
-	unknown []error // why, of each certificate that was let through so
 	leaf    *x509.Certificate
 	tried   *truststore.Tried
+}
+
+// unknownJSON is why nothing is known of a certificate, which Field names.
+type unknownJSON struct {
+	Reason string `json:"reason"`
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+
+	why error
+}
+
+func unknownOf(missing []error) []unknownJSON {
+	var all []unknownJSON
+	for _, why := range missing {
+		field, detail := placeOf(why)
+		all = append(all, unknownJSON{decision.ReasonOf(why).String(), field, detail, why})
+	}
+	return all
 }
 
 // pathCertificate is one certificate of a path, leaf first. Thumbprint is the
@@ -236,10 +256,8 @@ func (j judgement) printVerdict(w io.Writer) error {
 
 func (j judgement) notes() []string {
 	notes := triedNotes(j.tried)
-	if j.Accepted {
-		for _, why := range j.unknown {
-			notes = append(notes, "revocation unknown: "+why.Error())
-		}
+	for _, unknown := range j.Unknown {
+		notes = append(notes, "revocation unknown: "+unknown.why.Error())
 	}
 	if j.OmittedPins > 0 {
 		notes = append(notes, fmt.Sprintf("%s more of the trust store are not shown", counted(j.OmittedPins, "certificate")))
