@@ -85,7 +85,7 @@ func documented(t *testing.T) []string {
 
 func TestThePageNamesEveryFieldThatTheReaderKnows(t *testing.T) {
 	known := map[string]bool{}
-	for _, place := range []struct{ file, function string }{{"policies/document.go", "read"}, {"policies/medplum.go", "readForeign"}} {
+	for _, place := range []struct{ file, function string }{{"policies/reader.go", "read"}, {"policies/medplum.go", "readForeign"}} {
 		reader := function(source(t, place.file), place.function)
 		if reader == nil {
 			t.Fatalf("%s has no %s", place.file, place.function)

@@ -31,7 +31,9 @@ func TestXFCCAsEnvoyWritesItInJSONIsRead(t *testing.T) {
 	}
 	own := issue(t, near, template)
 	for _, settings := range []string{"certificate: {from: peer}", "certificate: {from: xfcc}", "certificate: {from: xfcc, hops: 1}"} {
-		w := open(t, plan{settings: settings, clients: map[string]document{"partner": trusting(root)}})
+		// The names are made to be hard to quote, and by strict they are none.
+		partner := trusting(root).with("certificateProfile", "compatible")
+		w := open(t, plan{settings: settings, clients: map[string]document{"partner": partner}})
 		g := w.envoy(inJSON())
 		t.Run(settings, func(t *testing.T) {
 			// The trust store has the root alone: the chain in JSON gives the rest.
