@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -27,6 +28,24 @@ func (c *Client) Revocation() Revocation {
 		return Revocation{}
 	}
 	return Revocation{Mode: asked.Mode, Locations: slices.Clone(asked.Locations), Hosts: slices.Clone(asked.Hosts)}
+}
+
+// NamedLocations are those of the client's document, whose lists any of its CAs may
+// have signed; none without a CA.
+func (c *Client) NamedLocations() []revocation.Location {
+	asked, anchors := c.extra().revocation, c.extra().anchors
+	if asked == nil || len(anchors) == 0 {
+		return nil
+	}
+	var issuers []*x509.Certificate
+	for _, anchor := range anchors {
+		issuers = append(issuers, anchor.Certificate)
+	}
+	var all []revocation.Location
+	for _, url := range asked.Locations {
+		all = append(all, revocation.Location{URL: url, Issuers: issuers})
+	}
+	return all
 }
 
 // revocationPolicy is Revocation without its lists.

@@ -12,7 +12,6 @@ package revocations
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -202,25 +201,10 @@ func (k *Keeper) Follow(clients *policies.Snapshot) {
 // newClient finds the locations of the document, whose issuers are the client's own
 // CAs, and those that the certificates of its store have.
 func newClient(record *policies.Client, asks policies.Revocation) *client {
-	c := &client{record: record, asks: asks, asked: make(map[question]*asked)}
+	c := &client{record: record, asks: asks, asked: make(map[question]*asked), base: record.NamedLocations()}
 	anchors := record.Anchors()
-	var issuers []*x509.Certificate
 	for _, anchor := range anchors {
-		issuers = append(issuers, anchor.Certificate)
-	}
-	for _, url := range asks.Locations {
-		if len(issuers) > 0 {
-			c.base = append(c.base, revocation.Location{URL: url, Issuers: issuers})
-		}
-	}
-	everybody := func(*x509.Certificate) bool { return true }
-	for _, certificate := range issuers {
-		// Whether it has any is asked first: to find its issuer costs signature checks.
-		if len(revocation.LocationsOf([]*x509.Certificate{certificate, certificate}, everybody, nil)) == 0 {
-			continue
-		}
-		path := revocation.WithIssuers(certificate, anchors)
-		c.base = append(c.base, revocation.LocationsOf(path[:min(len(path), 2)], everybody, nil)...)
+		c.base = append(c.base, revocation.StoredLocations(anchor.Certificate, anchors)...)
 	}
 	c.bound()
 	return c

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 // maxLocationsOfPath bounds the locations of one path. A client has fewer.
@@ -75,4 +77,16 @@ func uriOf(name []byte) (string, bool) {
 func isAmong(hosts []string, location string) bool {
 	u, err := url.Parse(location)
 	return err == nil && slices.ContainsFunc(hosts, func(host string) bool { return strings.EqualFold(host, u.Hostname()) })
+}
+
+// StoredLocations returns where a certificate of a client's own store says that its
+// revocations are. Its issuer is the one of the client's CAs that signed it, or itself.
+func StoredLocations(certificate *x509.Certificate, anchors []*truststore.Anchor) []Location {
+	stored := func(*x509.Certificate) bool { return true }
+	// Whether it has any is asked first: to find its issuer costs signature checks.
+	if len(LocationsOf([]*x509.Certificate{certificate, certificate}, stored, nil)) == 0 {
+		return nil
+	}
+	path := WithIssuers(certificate, anchors)
+	return LocationsOf(path[:min(len(path), 2)], stored, nil)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,7 +46,7 @@ func (l *locations) add(at docPlace, document *policies.Document) {
 	if client == nil || client.Status() != policies.StatusActive || client.Revocation().Mode == revocation.Off {
 		return
 	}
-	for _, location := range slices.Concat(namedLocations(client), storedLocations(*document)) {
+	for _, location := range slices.Concat(client.NamedLocations(), storedLocations(*document)) {
 		key := location.Key()
 		wanted := l.known[key]
 		switch {
@@ -64,22 +63,6 @@ func (l *locations) add(at docPlace, document *policies.Document) {
 		}
 		wanted.hard = wanted.hard || client.Revocation().Mode == revocation.Hard
 	}
-}
-
-// namedLocations are those of the document, whose lists any of the client's CAs may
-// have signed.
-func namedLocations(client *policies.Client) []revocation.Location {
-	var issuers []*x509.Certificate
-	for _, anchor := range client.Anchors() {
-		issuers = append(issuers, anchor.Certificate)
-	}
-	var all []revocation.Location
-	for _, url := range client.Revocation().Locations {
-		if len(issuers) > 0 {
-			all = append(all, revocation.Location{URL: url, Issuers: issuers})
-		}
-	}
-	return all
 }
 
 // probe asks each location once, few at a time, and reports those that would not do.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/x509"
 	"fmt"
 
 	"github.com/certbearer/certbearer/policies"
@@ -75,16 +74,9 @@ func needed(client *policies.Client) string {
 // storedLocations returns where the certificates of the store say that their own
 // revocations are, those whose issuer is in the store too.
 func storedLocations(document policies.Document) []revocation.Location {
-	stored := func(*x509.Certificate) bool { return true }
 	var all []revocation.Location
 	for _, entry := range document.TrustStore {
-		// Whether it has any is asked first: to find its issuer costs signature checks.
-		itself := []*x509.Certificate{entry.Certificate, entry.Certificate}
-		if len(revocation.LocationsOf(itself, stored, nil)) == 0 {
-			continue
-		}
-		path := revocation.WithIssuers(entry.Certificate, document.Client.Anchors())
-		all = append(all, revocation.LocationsOf(path[:min(len(path), 2)], stored, nil)...)
+		all = append(all, revocation.StoredLocations(entry.Certificate, document.Client.Anchors())...)
 	}
 	return all
 }
