@@ -49,8 +49,12 @@ func parsePath(text, path string) (Address, error) {
 		return Address{}, fmt.Errorf("listen address %q: ends in a slash, so it names a folder", text)
 	}
 	path = filepath.Clean(path)
-	if path == "." || path == ".." {
+	switch base := filepath.Base(path); {
+	case base == "." || base == "..":
 		return Address{}, fmt.Errorf("listen address %q: names a folder", text)
+	case strings.HasPrefix(path, "@"):
+		// A file, by its "./"; without it the name would be an abstract socket's.
+		path = "./" + path
 	}
 	return Address{path: path}, nil
 }

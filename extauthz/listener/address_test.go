@@ -20,6 +20,9 @@ func TestParseAddress(t *testing.T) {
 		"an IPv6 host":                      {text: "[::1]:9191", want: "[::1]:9191"},
 		"every interface":                   {text: ":0", want: ":0"},
 		"an abstract socket has no mode":    {text: "unix:@cb", wantError: "abstract"},
+		"a file whose name starts with @":   {text: "unix:./@cb", want: "unix:./@cb", unix: true},
+		"@ after a path that is cleaned":    {text: "unix:run/../@cb", want: "unix:./@cb", unix: true},
+		"a folder above":                    {text: "unix:../..", wantError: "folder"},
 		"a URI that names a host":           {text: "unix://host/x.sock", wantError: "names a host"},
 		"no path":                           {text: "unix:", wantError: "no path"},
 		"a folder":                          {text: "unix:/run/", wantError: "folder"},
@@ -56,7 +59,7 @@ func wantError(t *testing.T, err error, text string) {
 }
 
 func FuzzParseAddress(f *testing.F) {
-	for _, seed := range []string{"unix:/a", "unix:///a", "unix:@a", "127.0.0.1:1", "[::1]:0", ":", "unix:..", "a:b:c"} {
+	for _, seed := range []string{"unix:/a", "unix:///a", "unix:@a", "unix:./@a", "127.0.0.1:1", "[::1]:0", ":", "unix:..", "a:b:c"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
