@@ -1,7 +1,7 @@
 // Command summary reads `go test -json` and prints what a person wants of it:
-// a line a package, the output of what failed, and every test that was left
-// out with the reason that it gave. It exits with 1 if anything failed or
-// nothing ran.
+// a line a package, the output of what failed, what tests have counted (their
+// attributes, testing.T.Attr), and every test that was left out with the reason that
+// it gave. It exits with 1 if anything failed or nothing ran.
 package main
 
 import (
@@ -21,6 +21,7 @@ import (
 type event struct {
 	Action, Package, Test, Output string
 	ImportPath                    string // of a build's output
+	Key, Value                    string // of an attribute
 }
 
 func main() {
@@ -33,6 +34,7 @@ func main() {
 type summary struct {
 	out                     io.Writer
 	output                  map[string][]string // by package and test
+	counted                 []string            // what tests say they have counted
 	leftOut                 map[string][]string // tests by reason
 	noEnvoy                 []string            // tests that failed for want of one
 	advice                  string              // what to do about it
@@ -64,6 +66,8 @@ func (s *summary) take(e event) {
 	switch e.Action {
 	case "output":
 		s.output[key] = append(s.output[key], e.Output)
+	case "attr":
+		s.counted = append(s.counted, e.Key+": "+e.Value)
 	case "build-output":
 		fmt.Fprint(s.out, e.Output)
 	case "build-fail":
@@ -143,6 +147,9 @@ func reason(lines []string) string {
 }
 
 func (s *summary) close() {
+	for _, line := range s.counted {
+		fmt.Fprintln(s.out, line)
+	}
 	for _, why := range slices.Sorted(maps.Keys(s.leftOut)) {
 		fmt.Fprintf(s.out, "LEFT OUT (%s):\n", why)
 		for _, test := range s.leftOut[why] {

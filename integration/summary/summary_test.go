@@ -31,6 +31,16 @@ func TestSummary(t *testing.T) {
 			},
 			want: []string{"a_test.go:3: got 1", "0 passed, 2 failed"},
 		},
+		"what a test has counted is shown": {
+			in: []string{
+				`{"Action":"attr","Package":"p","Test":"TestA","Key":"suite","Value":"3 cases, 2 passed, 1 excepted"}`,
+				`{"Action":"output","Package":"p","Test":"TestA","Output":"=== ATTR  TestA suite 3 cases\n"}`,
+				`{"Action":"pass","Package":"p","Test":"TestA"}`,
+			},
+			want: []string{"suite: 3 cases, 2 passed, 1 excepted\n1 passed, 0 failed"},
+			not:  []string{"ATTR"},
+			ok:   true,
+		},
 		"a test that is left out is named with its reason": {
 			in: []string{
 				`{"Action":"pass","Package":"p","Test":"TestB"}`,
