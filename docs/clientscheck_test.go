@@ -48,15 +48,22 @@ func TestTheMembersOfAFindingAreDescribed(t *testing.T) {
 	}
 	dir := t.TempDir()
 	document(t, dir, "a", string(issued.PEM()))
+	nameless, err := testca.SelfSigned(testca.Template{URIs: []string{"urn:b"}, Key: weak})
+	if err != nil {
+		t.Fatal(err)
+	}
+	document(t, dir, "b", string(nameless.PEM()))
 	output, _ := exec.CommandContext(t.Context(), certbearer(t), "clients", "check", dir, "--json").Output() // it fails, for nobody is let in
 	var report struct{ Findings []json.RawMessage }
-	if err := json.Unmarshal(output, &report); err != nil || len(report.Findings) != 2 {
+	if err := json.Unmarshal(output, &report); err != nil || len(report.Findings) != 4 {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	page := firstCells(section(t, read(t, "docs/clients-check.md"), "## JSON"))
-	page = slices.DeleteFunc(page, func(name string) bool { return name == "location" }) // of another kind of finding
-	if diff := cmp.Diff(members(t, report.Findings[1]), page); diff != "" {
-		t.Errorf("(-finding +docs/clients-check.md)\n%s", diff)
+	for instead, found := range map[string]json.RawMessage{"subject": report.Findings[3], "san": report.Findings[1]} {
+		told := slices.DeleteFunc(slices.Clone(page), func(name string) bool { return name == "location" || name == instead }) // of another kind of finding
+		if diff := cmp.Diff(members(t, found), told); diff != "" {
+			t.Errorf("(-finding +docs/clients-check.md)\n%s", diff)
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ func TestEveryFieldOfAnAuditRecordIsDescribedInItsOrder(t *testing.T) {
 	full := audit.Record{
 		Time: time.Now(), RequestID: "a", Shadow: true, Reason: decision.Allowed, Field: "a", Detail: "a", Client: "a", ClientID: "a",
 		Candidates: []audit.Candidate{{Client: "a", Why: "a"}}, Route: "a", Method: "a",
-		Host: "a", Path: "a", Source: "a", Authorization: true, Proxy: "a", Evidence: "a", ChainLength: 2, Chain: [][]byte{{1}, {2}}, Thumbprint: [32]byte{1}, Subject: "a", Issuer: "a", Serial: "a", NotAfter: time.Now(), Revocation: "a",
+		Host: "a", Path: "a", Source: "a", Authorization: true, Proxy: "a", Evidence: "a", ChainLength: 2, Chain: [][]byte{{1}, {2}}, Thumbprint: [32]byte{1}, Subject: "a", SAN: "a", Issuer: "a", Serial: "a", NotAfter: time.Now(), Revocation: "a",
 		TokenID: "a", TokenCached: true, Generation: 1, Duration: time.Second,
 	}
 	want := members(t, full.AppendJSON(nil))

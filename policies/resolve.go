@@ -114,7 +114,7 @@ func (s *Snapshot) byAuthority(chain *truststore.Chain, t *decision.Trace) (*Cli
 	var found candidates
 	for _, authority := range proving {
 		if t.On() {
-			t.Note(decision.StepResolve, "issued under %q; clients that trust it: %d", truststore.SubjectOf(authority.anchors[0].Certificate), authority.holders)
+			t.Note(decision.StepResolve, "issued under %q; clients that trust it: %d", truststore.NameOf(authority.anchors[0].Certificate), authority.holders)
 		}
 		for _, subject := range subjects {
 			bound, _ := s.bound.get(boundKey(authority.id, subject))

@@ -28,7 +28,7 @@ func (r *Record) SetCertificate(leaf *x509.Certificate, thumbprint [32]byte) {
 		return
 	}
 	r.Thumbprint = thumbprint
-	r.Subject, r.Issuer = truststore.SubjectOf(leaf), truststore.IssuerOf(leaf)
+	r.Subject, r.SAN, r.Issuer = truststore.SubjectOf(leaf), truststore.AltNameOf(leaf), truststore.IssuerOf(leaf)
 	r.Serial, r.NotAfter = leaf.SerialNumber.Text(16), leaf.NotAfter
 }
 

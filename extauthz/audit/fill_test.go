@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certbearer/certbearer/extauthz/audit"
+	"github.com/certbearer/certbearer/extauthz/testca"
 	"github.com/certbearer/certbearer/policies/decision"
 )
 
@@ -54,5 +55,22 @@ func TestTheCertificateOfARecord(t *testing.T) {
 	want := audit.Record{Thumbprint: [32]byte{1}, Subject: `CN=lab,O=Lab\, Inc.`, Issuer: "CN=Root", Serial: "beef", NotAfter: end}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestTheRecordOfACertificateWithoutASubjectHasItsAlternativeName(t *testing.T) {
+	for want, template := range map[string]testca.Template{
+		"subject: , san: URI:spiffe://td.example/lab": {URIs: []string{"spiffe://td.example/lab"}},
+		"subject: CN=lab, san: ":                      {CommonName: "lab", URIs: []string{"spiffe://td.example/lab"}},
+	} {
+		issued, err := testca.SelfSigned(template)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var record audit.Record
+		record.SetCertificate(issued.Certificate, [32]byte{1})
+		if got := "subject: " + record.Subject + ", san: " + record.SAN; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }

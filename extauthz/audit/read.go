@@ -43,6 +43,7 @@ type Recorded struct {
 	// Thumbprint is "" where there was no certificate, and else 32 bytes of base64url.
 	Thumbprint    string    `json:"thumbprint"`
 	Subject       string    `json:"subject"`
+	SAN           string    `json:"san"`
 	Issuer        string    `json:"issuer"`
 	Serial        string    `json:"serial"`
 	NotAfter      time.Time `json:"not_after"`
@@ -134,7 +135,7 @@ func checkMembers(line []byte) error {
 func isMember(name string) bool {
 	switch name {
 	case "time", "request_id", "decision", "mode", "reason", "field", "detail", "client", "client_id", "candidates", "route", "method",
-		"host", "path", "source", "authorization", "proxy", "evidence", "chain_length", "thumbprint", "subject", "issuer", "serial", "not_after",
+		"host", "path", "source", "authorization", "proxy", "evidence", "chain_length", "thumbprint", "subject", "san", "issuer", "serial", "not_after",
 		"revocation", "certificate", "intermediates", "token_id", "token_cached", "generation", "duration_us":
 		return true
 	}

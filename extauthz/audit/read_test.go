@@ -38,6 +38,7 @@ func refusal(t testing.TB) (audit.Record, []*x509.Certificate) {
 
 func TestARecordIsReadAsItWasWritten(t *testing.T) {
 	r, chain := refusal(t)
+	r.SAN = "URI:urn:lab" // which no record has beside a subject
 	got, err := audit.ReadRecord(r.AppendJSON(nil))
 	if err != nil {
 		t.Fatal(err)

@@ -73,6 +73,7 @@ type Record struct {
 	Chain       [][]byte
 	Thumbprint  [32]byte // zero: none
 	Subject     string
+	SAN         string // stands for a subject that is empty: see truststore.AltNameOf
 	Issuer      string
 	Serial      string
 	NotAfter    time.Time
@@ -208,6 +209,7 @@ func (r *Record) appendCertificate(to []byte) []byte {
 		to = append(to, '"')
 	}
 	to = appendText(to, "subject", r.Subject, MaxName)
+	to = appendText(to, "san", r.SAN, MaxName)
 	to = appendText(to, "issuer", r.Issuer, MaxName)
 	to = appendText(to, "serial", r.Serial, MaxText)
 	if !r.NotAfter.IsZero() {

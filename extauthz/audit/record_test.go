@@ -22,7 +22,7 @@ func whole() audit.Record {
 		Time: at, RequestID: "7f2c", Reason: decision.CertificateExpired, Field: "certificate 1", Detail: "it ended",
 		Client: "lab-partner", ClientID: "lab", Candidates: []audit.Candidate{{Client: "lab", Why: "it pins \"it\""}, {Client: "b"}}, Route: "api", Method: "GET", Host: "api.example.org", Path: "/fhir", Source: "192.0.2.7:5000",
 		Authorization: true, Proxy: "nginx", Evidence: "peer", ChainLength: 3, Chain: [][]byte{{1}, {2}, {3}},
-		Thumbprint: [32]byte{0: 0xff, 31: 1}, Subject: "CN=lab,O=Lab", Issuer: "CN=Lab CA", Serial: "0a1b", NotAfter: at, Revocation: "good",
+		Thumbprint: [32]byte{0: 0xff, 31: 1}, Subject: "CN=lab,O=Lab", SAN: "URI:urn:lab", Issuer: "CN=Lab CA", Serial: "0a1b", NotAfter: at, Revocation: "good",
 		TokenID: "t-1", TokenCached: true, Generation: 42, Duration: 1234567 * time.Nanosecond,
 	}
 }
@@ -41,7 +41,7 @@ func TestRecordAsJSON(t *testing.T) {
 	}{
 		"every field": {full, `{"time":"2026-03-04T04:06:07.000008Z","request_id":"7f2c","decision":"deny","reason":"certificate_expired",` +
 			`"field":"certificate 1","detail":"it ended","client":"lab-partner","client_id":"lab","candidates":[{"client":"lab","why":"it pins \"it\""},{"client":"b"}],"route":"api","method":"GET","host":"api.example.org","path":"/fhir",` +
-			`"source":"192.0.2.7:5000","authorization":true,"proxy":"nginx","evidence":"peer","chain_length":3,"thumbprint":"_wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","subject":"CN=lab,O=Lab","issuer":"CN=Lab CA",` +
+			`"source":"192.0.2.7:5000","authorization":true,"proxy":"nginx","evidence":"peer","chain_length":3,"thumbprint":"_wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","subject":"CN=lab,O=Lab","san":"URI:urn:lab","issuer":"CN=Lab CA",` +
 			`"serial":"0a1b","not_after":"2026-03-04T04:06:07Z","revocation":"good","certificate":"` + pemOf(1) + `","intermediates":"` + pemOf(2) + pemOf(3) + `","token_id":"t-1","token_cached":true,"generation":42,"duration_us":1234}`},
 		"the zero record denies": {audit.Record{},
 			`{"time":"0001-01-01T00:00:00Z","decision":"deny","reason":"internal_error","generation":0,"duration_us":0}`},
@@ -75,6 +75,7 @@ func TestTextsOfARecord(t *testing.T) {
 		"a detail has no control characters":     {audit.Record{Detail: "a\r\nb\x1b[2Jc\x7f\u009b"}, `"detail":"a  b [2Jc  "`},
 		"a long subject is cut":                  {audit.Record{Subject: strings.Repeat("a", 1025)}, `"` + strings.Repeat("a", 1021) + `…"`},
 		"another long text is cut":               {audit.Record{RequestID: strings.Repeat("a", 257)}, `"` + strings.Repeat("a", 253) + `…"`},
+		"an alternative name is escaped too":     {audit.Record{SAN: "URI:a\x1b[2J\u202e"}, `"san":"URI:a\u001b[2J\u202e"`},
 		"quotes and backslashes":                 {audit.Record{Subject: `","reason":"allowed\`}, `"subject":"\",\"reason\":\"allowed\\"`},
 		"line breaks":                            {audit.Record{Host: "a\r\n\tb\u2028\u0085"}, `"host":"a\u000d\n\tb\u2028\u0085"`},
 		"escape sequences of a terminal":         {audit.Record{Host: "\x1b[2J\u009b\x7f\x00"}, `"host":"\u001b[2J\u009b\u007f\u0000"`},
@@ -99,7 +100,7 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, other string, reason uint8) {
 		r := audit.Record{
 			RequestID: text, Field: other, Detail: text, Client: other, Route: text, Method: other, Host: text, Path: other,
-			Source: text, Subject: other, Issuer: text, Serial: other, TokenID: text, Reason: decision.Reason(reason),
+			Source: text, Subject: other, SAN: text, Issuer: text, Serial: other, TokenID: text, Reason: decision.Reason(reason),
 		}
 		line := r.AppendJSON([]byte("before"))
 		line, ok := bytes.CutPrefix(line, []byte("before"))
@@ -133,7 +134,7 @@ func bound(name string) int {
 		return audit.MaxDetail
 	case "path":
 		return audit.MaxPath
-	case "subject", "issuer":
+	case "subject", "san", "issuer":
 		return audit.MaxName
 	}
 	return audit.MaxText

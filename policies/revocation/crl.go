@@ -65,13 +65,8 @@ func (c *CRL) String() string {
 	return fmt.Sprintf("CRL %s of %s", c.Number, bounded(c.Issuer))
 }
 
-// describe names a certificate for an operator, bounded.
-func describe(c *x509.Certificate) string {
-	if subject := truststore.SubjectOf(c); subject != "" {
-		return "certificate " + bounded(subject)
-	}
-	return "certificate " + c.SerialNumber.Text(16)
-}
+// describe names a certificate in a denial, as truststore does.
+func describe(c *x509.Certificate) string { return "certificate " + bounded(truststore.NameOf(c)) }
 
 func bounded(name string) string {
 	const most = 200

@@ -259,7 +259,7 @@ func (f *finding) vouch(list *CRL, key [sha256.Size]byte) error {
 
 func (f *finding) hear(answer *Answer) error {
 	if answer.Revoked {
-		return revokedBy(f.c, answer.Since, answer.Reason, "the OCSP responder of "+bounded(truststore.SubjectOf(f.issuer())))
+		return revokedBy(f.c, answer.Since, answer.Reason, "the OCSP responder of "+bounded(truststore.NameOf(f.issuer())))
 	}
 	switch {
 	case f.revokes(answer.responder):
@@ -305,13 +305,13 @@ func (f *finding) conclude() (time.Time, error) {
 	case !f.stale.IsZero():
 		return time.Time{}, decision.Denyf(decision.RevocationStale, describe(f.c), "what is known of it ended at %s", f.stale.UTC().Format(time.RFC3339))
 	case f.partial != 0:
-		return unavailable("the CRLs of %s that are known leave reasons out", bounded(truststore.SubjectOf(f.issuer())))
+		return unavailable("the CRLs of %s that are known leave reasons out", bounded(truststore.NameOf(f.issuer())))
 	case f.refusedList != nil:
 		return unavailable("the %s of %s: %w", f.refusedList, f.refusedList.ThisUpdate.UTC().Format(time.RFC3339), f.refused)
 	case f.refused != nil:
 		return unavailable("%w", f.refused)
 	}
-	return unavailable("neither a CRL nor an OCSP answer of %s is known", bounded(truststore.SubjectOf(f.issuer())))
+	return unavailable("neither a CRL nor an OCSP answer of %s is known", bounded(truststore.NameOf(f.issuer())))
 }
 
 func revokedBy(c *x509.Certificate, since time.Time, reason int, by string) error {

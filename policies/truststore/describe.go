@@ -14,15 +14,8 @@ const (
 	maxShownAttributes = 8
 )
 
-// describe names a certificate for an operator: its subject, bounded, for a
-// subject is the caller's text.
-func describe(c *x509.Certificate) string {
-	subject := shownSubject(c)
-	if subject == "" {
-		return "certificate without a subject"
-	}
-	return "certificate " + strconv.Quote(subject)
-}
+// describe names a certificate in a denial.
+func describe(c *x509.Certificate) string { return "certificate " + strconv.Quote(NameOf(c)) }
 
 func shownSubject(c *x509.Certificate) string {
 	if len(c.RawSubject) > 2*maxShownBytes || len(c.Subject.Names) > maxShownAttributes {

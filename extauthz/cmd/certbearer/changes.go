@@ -145,7 +145,7 @@ func times(w world, near []nearby) []change {
 func timeSentence(at time.Time, accepted extauthz.Explanation) string {
 	var todo []string
 	for i, certificate := range accepted.Identity.Accepted.Path {
-		name := fmt.Sprintf("%q", shownSubject(certificate))
+		name := fmt.Sprintf("%q", shownName(certificate))
 		switch {
 		case at.After(certificate.NotAfter) && i == 0 && accepted.Identity.Accepted.Pinned:
 			todo = append(todo, fmt.Sprintf("have %s renewed, which ended at %s: the new certificate has to be in the certificateTrustStore of client %s", name, stamp(certificate.NotAfter), accepted.Identity.Client.ID()))
@@ -240,7 +240,7 @@ func riskOfPinning(leaf *x509.Certificate) string {
 }
 
 func identified(c *x509.Certificate) string {
-	return fmt.Sprintf("%q, of SHA-256 %s,", shownSubject(c), newPathCertificate(c).Thumbprint)
+	return fmt.Sprintf("%q, of SHA-256 %s,", shownName(c), newPathCertificate(c).Thumbprint)
 }
 
 func trusting(ca *x509.Certificate, of nearby) change {
@@ -265,7 +265,10 @@ func bindings(leaf *x509.Certificate, of nearby) []change {
 		all = append(all, change{Kind: changeBind, Field: "spiffe", Value: asJSON(map[string]string{"id": id}), Risk: risk,
 			Do: fmt.Sprintf("bind client %s by spiffe to the id %s, if that is its workload", of.client.ID(), id)})
 	}
-	for _, name := range append(names[1:], names[0]) { // a whole subject is the most easily changed
+	if len(names) > 0 && names[0].field == truststore.SubjectDN.String() {
+		names = append(names[1:], names[0]) // a whole subject is the most easily changed
+	}
+	for _, name := range names {
 		one := change{Kind: changeBind, Field: "tlsClientAuth", Value: asJSON(map[string]string{name.field: name.text}), Risk: risk,
 			Do: fmt.Sprintf("bind client %s by tlsClientAuth to %s %s, if that is its subject", of.client.ID(), name.field, name.text)}
 		if name.field == bound.Kind.String() {

@@ -25,10 +25,11 @@ type finding struct {
 	Document int      `json:"document,omitempty"`
 	Client   string   `json:"client,omitempty"`
 	Field    string   `json:"field,omitempty"`
-	// Block counts the PEM blocks of the trust store; Subject and Thumbprint are of
-	// the certificate in it.
+	// Block counts the PEM blocks of the trust store; Subject, SAN in its place where
+	// it is empty, and Thumbprint are of the certificate in it.
 	Block      int    `json:"block,omitempty"`
 	Subject    string `json:"subject,omitempty"`
+	SAN        string `json:"san,omitempty"`
 	Thumbprint string `json:"thumbprint,omitempty"`
 	// Location is where revocations are, without its query.
 	Location string `json:"location,omitempty"`

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/certbearer/certbearer/policies"
@@ -49,7 +48,7 @@ func (r remark) finding(file string, number int, document *policies.Document) fi
 		f.Severity = rowOf(r.code).InHard
 	}
 	if r.entry != nil {
-		f.Block, f.Subject = r.entry.Block, subjectOf(*r.entry)
+		f.Block, f.Subject, f.SAN = r.entry.Block, shortened(truststore.SubjectOf(r.entry.Certificate)), shortened(truststore.AltNameOf(r.entry.Certificate))
 		f.Thumbprint = hex.EncodeToString(r.entry.Thumbprint[:])
 		f.Problem = nameEntry(*r.entry) + " " + r.problem
 	}
@@ -161,19 +160,9 @@ func usable(client *policies.Client, anchor *truststore.Anchor) error {
 	return anchor.CheckUsableOn(client.Terms(anchor.Certificate.NotAfter))
 }
 
-// subjectOf returns the subject for people, bounded.
-func subjectOf(entry truststore.Entry) string {
-	const most = 100
-	subject := truststore.SubjectOf(entry.Certificate)
-	if len(subject) > most {
-		subject = strings.ToValidUTF8(subject[:most], "") + "…"
-	}
-	return subject
-}
-
-// nameEntry says which certificate of a store it is: by number, and by subject.
+// nameEntry says which certificate of a store it is: by number, and by name.
 func nameEntry(entry truststore.Entry) string {
-	return fmt.Sprintf("certificate %d (%s)", entry.Block, strconv.Quote(subjectOf(entry)))
+	return fmt.Sprintf("certificate %d (%s)", entry.Block, strconv.Quote(shownName(entry.Certificate)))
 }
 
 func (x *examiner) entry(client *policies.Client, entry truststore.Entry) []remark {

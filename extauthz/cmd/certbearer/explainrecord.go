@@ -10,7 +10,6 @@ import (
 
 	"github.com/certbearer/certbearer/extauthz/audit"
 	"github.com/certbearer/certbearer/extauthz/config"
-	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 // check reports flags that do not go together.
@@ -192,7 +191,7 @@ func (r *replay) print(w io.Writer) error {
 	lines = append(lines, labelled{"because", r.detail()}, labelled{"request", request}, labelled{"request id", r.record.RequestID},
 		labelled{"route", r.record.Route}, labelled{"client", r.record.Client}, labelled{"names client", r.record.ClientID}, labelled{"proxy", r.record.Proxy})
 	if len(r.record.Chain) > 0 {
-		lines = append(lines, labelled{"certificate", fmt.Sprintf("%s, of %s, from %s", orNameless(truststore.SubjectOf(r.record.Chain[0])), counted(len(r.record.Chain), "certificate"), r.from)})
+		lines = append(lines, labelled{"certificate", fmt.Sprintf("%s, of %s, from %s", shownName(r.record.Chain[0]), counted(len(r.record.Chain), "certificate"), r.from)})
 	}
 	if err := printLabelled(w, lines); err != nil {
 		return err

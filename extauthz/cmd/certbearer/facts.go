@@ -129,7 +129,7 @@ func (p *replayer) missing(record audit.Recorded) []string {
 		return nil // a candidate says more of them
 	}
 	return []string{fmt.Sprintf("%q was issued by %q, which is not among the %s presented, and no client has it: %s",
-		truststore.SubjectOf(last), truststore.IssuerOf(last), counted(len(chain), "certificate"), p.remedy(record))}
+		shownName(last), shortened(truststore.IssuerOf(last)), counted(len(chain), "certificate"), p.remedy(record))}
 }
 
 // remedy says how a CA's certificate that is missing gets here: some proxies pass on the
@@ -213,7 +213,10 @@ func subjectsOf(leaf *x509.Certificate) string {
 	} else if why := truststore.WhyNoSVID(leaf); why != "" {
 		workload = []string{"no X509-SVID, for " + why}
 	}
-	shown = slices.Insert(shown, 1, workload...)
+	if len(shown)+len(workload) == 0 {
+		return "no name at all"
+	}
+	shown = slices.Insert(shown, min(len(shown), 1), workload...)
 	return strings.Join(shown[:min(len(shown), 2*maxFacts)], ", ")
 }
 
@@ -222,7 +225,10 @@ func subjectsOf(leaf *x509.Certificate) string {
 type subjectName struct{ field, text string }
 
 func namesOf(leaf *x509.Certificate) []subjectName {
-	names := []subjectName{{truststore.SubjectDN.String(), truststore.SubjectOf(leaf)}}
+	var names []subjectName
+	if subject := truststore.SubjectOf(leaf); subject != "" {
+		names = append(names, subjectName{truststore.SubjectDN.String(), subject})
+	}
 	for _, name := range leaf.DNSNames {
 		names = append(names, subjectName{truststore.SANDNS.String(), name})
 	}

@@ -105,7 +105,7 @@ func (t clientTried) pinsFact() string {
 	}
 	var shown []string
 	for _, pin := range t.Pins[:min(len(t.Pins), maxFacts)] {
-		shown = append(shown, fmt.Sprintf("%q, of SHA-256 %s, until %s", shortened(orNameless(pin.Certificate.Subject)), pin.Certificate.Thumbprint, stamp(pin.Certificate.NotAfter)))
+		shown = append(shown, fmt.Sprintf("%q, of SHA-256 %s, until %s", shortened(pin.Certificate.name), pin.Certificate.Thumbprint, stamp(pin.Certificate.NotAfter)))
 	}
 	if len(t.Pins)+t.OmittedPins > maxFacts {
 		shown = append(shown, "others")

@@ -52,14 +52,14 @@ func printPins(w io.Writer, leaf *x509.Certificate, pins []pinJSON) error {
 	presented := newPathCertificate(leaf)
 	rows := [][]string{
 		{"CERTIFICATE", "SHA-256", "UNTIL", "COMPARED"},
-		{shortened(orNameless(presented.Subject)), presented.Thumbprint, stamp(presented.NotAfter), "presented"},
+		{shortened(presented.name), presented.Thumbprint, stamp(presented.NotAfter), "presented"},
 	}
 	for _, pin := range pins {
 		compared := "in the trust store: another certificate"
 		if pin.Same != "" {
 			compared += " of the same " + pin.Same + ": " + succession(leaf.NotBefore, pin.Certificate.NotBefore)
 		}
-		rows = append(rows, []string{shortened(orNameless(pin.Certificate.Subject)), pin.Certificate.Thumbprint, stamp(pin.Certificate.NotAfter), compared})
+		rows = append(rows, []string{shortened(pin.Certificate.name), pin.Certificate.Thumbprint, stamp(pin.Certificate.NotAfter), compared})
 	}
 	return printTable(w, rows)
 }

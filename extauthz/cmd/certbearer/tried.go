@@ -110,7 +110,7 @@ func ending(attempt truststore.Attempt, at *x509.Certificate) string {
 		return "accepted"
 	}
 	field, detail := placeOf(attempt.Err)
-	if field == "certificate "+strconv.Quote(truststore.SubjectOf(at)) {
+	if field == "certificate "+strconv.Quote(truststore.NameOf(at)) {
 		return decision.ReasonOf(attempt.Err).String() + ": " + detail
 	}
 	return attempt.Err.Error()
@@ -121,7 +121,7 @@ func triedNotes(tried *truststore.Tried) []string {
 	var notes []string
 	for _, certificate := range tried.Missing {
 		notes = append(notes, fmt.Sprintf("%q was issued by %q, which is neither presented nor in the trust store",
-			shownSubject(certificate), shortened(truststore.IssuerOf(certificate))))
+			shownName(certificate), shortened(truststore.IssuerOf(certificate))))
 	}
 	return append(notes, besidePaths(tried)...)
 }
@@ -136,7 +136,7 @@ func besidePaths(tried *truststore.Tried) []string {
 		notes = append(notes, idleNote(tried))
 	}
 	for _, unused := range tried.Unused {
-		notes = append(notes, fmt.Sprintf("%q was presented, and is of no use: %s", shownSubject(unused.Certificate), unused.Why))
+		notes = append(notes, fmt.Sprintf("%q was presented, and is of no use: %s", shownName(unused.Certificate), unused.Why))
 	}
 	return notes
 }
@@ -148,20 +148,20 @@ func idleNote(tried *truststore.Tried) string {
 			names = append(names, "others")
 			break
 		}
-		names = append(names, strconv.Quote(shownSubject(anchor)))
+		names = append(names, strconv.Quote(shownName(anchor)))
 	}
 	count := counted(len(tried.Idle)+tried.OmittedIdle, "CA")
 	return fmt.Sprintf("no names lead from %s of the trust store to the certificate: %s", count, strings.Join(names, ", "))
 }
 
-// shownSubject is a subject for a person: bounded, and never empty.
-func shownSubject(certificate *x509.Certificate) string {
-	return shortened(orNameless(truststore.SubjectOf(certificate)))
+// shownName names a certificate for a person.
+func shownName(certificate *x509.Certificate) string {
+	return shortened(truststore.NameOf(certificate))
 }
 
-// cell is a subject beside which there is room for an outcome.
+// cell is a name beside which there is room for an outcome.
 func cell(certificate *x509.Certificate) string {
-	return shortenedTo(48, orNameless(truststore.SubjectOf(certificate)))
+	return shortenedTo(48, truststore.NameOf(certificate))
 }
 
 // shortened bounds somebody else's text.

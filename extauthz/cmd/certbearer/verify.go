@@ -176,12 +176,16 @@ func unknownOf(missing []error) []unknownJSON {
 // pathCertificate is one certificate of a path, leaf first. Thumbprint is the
 // SHA-256 of its DER in hexadecimal, Serial is hexadecimal too.
 type pathCertificate struct {
-	Subject    string    `json:"subject"`
+	Subject string `json:"subject"`
+	// SAN stands for a subject that is empty: see truststore.AltNameOf.
+	SAN        string    `json:"san,omitempty"`
 	Issuer     string    `json:"issuer"`
 	Serial     string    `json:"serial"`
 	NotBefore  time.Time `json:"not_before"`
 	NotAfter   time.Time `json:"not_after"`
 	Thumbprint string    `json:"thumbprint"`
+
+	name string // for a person: see truststore.NameOf
 }
 
 func newJudgement(leaf *x509.Certificate, path truststore.Path, pinned bool, refusal error) judgement {
@@ -210,11 +214,13 @@ func newPathCertificate(c *x509.Certificate) pathCertificate {
 	sum := sha256.Sum256(c.Raw)
 	return pathCertificate{
 		Subject:    truststore.SubjectOf(c),
+		SAN:        truststore.AltNameOf(c),
 		Issuer:     truststore.IssuerOf(c),
 		Serial:     c.SerialNumber.Text(16),
 		NotBefore:  c.NotBefore.UTC(),
 		NotAfter:   c.NotAfter.UTC(),
 		Thumbprint: hex.EncodeToString(sum[:]),
+		name:       truststore.NameOf(c),
 	}
 }
 
@@ -247,7 +253,7 @@ func (j judgement) printVerdict(w io.Writer) error {
 		return err
 	}
 	for _, certificate := range j.Path {
-		if _, err := fmt.Fprintf(w, "  %s  sha256 %s  until %s\n", printable(orNameless(certificate.Subject)), certificate.Thumbprint, stamp(certificate.NotAfter)); err != nil {
+		if _, err := fmt.Fprintf(w, "  %s  sha256 %s  until %s\n", printable(certificate.name), certificate.Thumbprint, stamp(certificate.NotAfter)); err != nil {
 			return err
 		}
 	}
@@ -281,11 +287,4 @@ func printNotes(w io.Writer, notes []string) error {
 		}
 	}
 	return nil
-}
-
-func orNameless(subject string) string {
-	if subject == "" {
-		return "(no subject)"
-	}
-	return subject
 }
