@@ -32,7 +32,7 @@ func (s *Snapshot) Candidates(chain *truststore.Chain, named string) []Candidate
 	if chain == nil {
 		return near.found
 	}
-	for _, c := range s.PinnedBy(chain.Thumbprint) {
+	for _, c := range s.pinning(chain) {
 		near.add(c, "it pins the certificate")
 	}
 	if near.full() {

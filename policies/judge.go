@@ -116,13 +116,21 @@ func (c *Client) judge(s *Snapshot, chain *truststore.Chain, at time.Time) (Acce
 		return acceptedBy(truststore.Path{chain.Leaf}, true), nil
 	}
 	if len(c.extra().anchors) == 0 {
-		return Accepted{}, decision.Denyf(decision.CertificateNotPinned, "client "+c.id, "the certificate is none of its %d pinned ones, and it trusts no CA", len(c.Pins()))
+		return Accepted{}, decision.Denyf(decision.CertificateNotPinned, "client "+c.id, "the certificate is none of its %d pinned ones%s, and it trusts no CA", len(c.Pins()), c.orTwin(chain))
 	}
 	path, err := c.byChain(s, chain, at)
 	if err != nil {
 		return Accepted{}, err
 	}
 	return acceptedBy(path, false), nil
+}
+
+// orTwin says so where the certificate is a pinned one but for its signature.
+func (c *Client) orTwin(chain *truststore.Chain) string {
+	if twin, found := chain.Twin(); found && c.HasPin(twin) {
+		return ", of which it is one with another signature"
+	}
+	return ""
 }
 
 func acceptedBy(path truststore.Path, pinned bool) Accepted {

@@ -78,14 +78,27 @@ func (s *Snapshot) byID(id string, onlyRoute bool, chain *truststore.Chain) (*Cl
 		_, _ = s.provingAuthorities(chain)
 		return nil, decision.Denyf(decision.ClientUnknown, "client_id", "no client has the id %.64q", id)
 	}
-	if pinning := s.PinnedBy(chain.Thumbprint); onlyRoute && len(pinning) > 0 && !client.HasPin(chain.Thumbprint) {
+	if pinning := s.pinning(chain); onlyRoute && len(pinning) > 0 && !client.HasPin(chain.Thumbprint) {
 		return nil, decision.Denyf(decision.ClientConflict, "client_id", "the route names %.64q, and the certificate is pinned by %s", id, names(pinning))
 	}
 	return client, nil
 }
 
+// pinning returns the clients whose pin the certificate is. It is theirs in its other
+// encoding too, though that is accepted by no pin: otherwise a certificate of a client
+// that is off could be written anew, to be another client's by its CA.
+func (s *Snapshot) pinning(chain *truststore.Chain) []*Client {
+	if pinning := s.PinnedBy(chain.Thumbprint); len(pinning) > 0 {
+		return pinning
+	}
+	if twin, found := chain.Twin(); found {
+		return s.PinnedBy(twin)
+	}
+	return nil
+}
+
 func (s *Snapshot) byCertificate(chain *truststore.Chain, t *decision.Trace) (*Client, error) {
-	switch pinning := s.PinnedBy(chain.Thumbprint); len(pinning) {
+	switch pinning := s.pinning(chain); len(pinning) {
 	case 0:
 	case 1:
 		if t.On() {

@@ -85,6 +85,7 @@ var stricterHere = []string{
 	"it is a CA without a subject", "it has neither a subject nor a subjectAltName",
 	"its basicConstraints are malformed", "its policyConstraints are malformed", "its nameConstraints are malformed",
 	"its inhibitAnyPolicy is negative",
+	"that no certificate of its version has", "or behind it that is none",
 	"by the nameConstraints of", "subjectAltName", "explicit certificate policy", "map anyPolicy",
 	"no signature leads to",
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // CheckLeaf judges what a certificate says of itself, whoever vouches for it:
-// validity at the time, key, signature algorithm, purposes and critical
+// encoding, validity at the time, key, signature algorithm, purposes and critical
 // extensions. Pinned certificates are held to it as well.
 func CheckLeaf(leaf *x509.Certificate, at time.Time) error {
 	return Terms{At: at}.CheckLeaf(leaf)

@@ -84,6 +84,9 @@ func (s state) through(ca *x509.Certificate) (state, error) {
 
 // checkCA is what anchors and other CAs have in common.
 func (s state) checkCA(ca *x509.Certificate) error {
+	if err := checkEncoding(ca); err != nil {
+		return err
+	}
 	if err := checkValidity(ca, s.terms.At); err != nil {
 		return decision.Deny(decision.PathExpired, describe(ca), errors.Unwrap(err)) // its cause: what it is called of a leaf says nothing here
 	}

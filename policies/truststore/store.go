@@ -88,6 +88,9 @@ func Parse(text []byte) ([]Entry, error) {
 		if err != nil {
 			return nil, &BlockError{Block: block, Line: line, Problem: "not a certificate: " + err.Error()}
 		}
+		if problem := surplus(certificate); problem != "" {
+			return nil, &BlockError{Block: block, Line: line, Problem: "not a certificate: " + problem}
+		}
 		if !canonicalKey(certificate) {
 			return nil, &BlockError{Block: block, Line: line, Problem: "its public key is encoded in a way that no CA encodes it: one key could pass for two"}
 		}

@@ -30,6 +30,9 @@ type Terms struct {
 
 // CheckLeaf is the function [CheckLeaf] on these terms.
 func (t Terms) CheckLeaf(leaf *x509.Certificate) error {
+	if err := checkEncoding(leaf); err != nil {
+		return err
+	}
 	if err := checkValidity(leaf, t.At); err != nil {
 		return err
 	}
