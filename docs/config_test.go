@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certbearer/certbearer/extauthz/config"
+	"github.com/certbearer/certbearer/policies"
 )
 
 const (
@@ -29,6 +30,41 @@ func TestTheConfigurationTableOfTheREADMEIsThatOfTheCode(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, had); diff != "" {
 		t.Errorf("bring it up to date with: go test ./docs -update\n(-code +README)\n%s", diff)
+	}
+}
+
+// Every field of client documents that is no key is told where it belongs.
+func TestAFieldOfAClientDocumentIsNoKey(t *testing.T) {
+	const minimal = "issuer: https://a.example\naudience: https://b.example\nlisten: {grpc: \"unix:a.sock\"}\n"
+	told := 0
+	for _, field := range firstCells(section(t, read(t, "docs/client-documents.md"), "## Fields")) {
+		switch field {
+		case "audience", "mode", "revocation": // keys as well
+			continue
+		case "id", "name": // of nothing in particular
+			continue
+		}
+		told++
+		_, err := config.Parse("c.yaml", []byte(minimal+field+": a\n"), t.TempDir())
+		if want := "c.yaml:4: " + field + ": unknown key; each client has its own: write " + field + " into the client's document, in the folder clients.directory"; err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+	if told < 14 {
+		t.Errorf("only %d fields are told of", told)
+	}
+}
+
+// Every field of client documents is recognised when its letters are not right.
+func TestAFieldInOtherLettersIsRecognised(t *testing.T) {
+	for _, field := range firstCells(section(t, read(t, "docs/client-documents.md"), "## Fields")) {
+		documents, err := policies.ParseFile("a.json", []byte(`{"`+strings.ToUpper(field)+`": 1}`))
+		if err != nil || documents[0].Fault == nil {
+			t.Fatalf("%s: no fault: %v", field, err)
+		}
+		if got, want := documents[0].Fault.Problem, "is no field of a ClientApplication (did you mean "+field+"?)"; got != want {
+			t.Errorf("%s: %s", field, got)
+		}
 	}
 }
 

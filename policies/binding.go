@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/certbearer/certbearer/policies/truststore"
 )
@@ -47,7 +48,7 @@ func (b bindingField) read(value json.RawMessage) (bound truststore.Binding, fau
 	for _, m := range members {
 		kind := b.kindOf(m.name)
 		if kind == truststore.NoBinding {
-			return bound, &Fault{Field: m.name, Problem: "is not known: one of " + b.known}
+			return bound, &Fault{Field: m.name, Problem: "is not known: one of " + b.known + b.meant(m.name)}
 		}
 		if !bound.IsZero() {
 			return bound, &Fault{Field: m.name, Problem: b.one}
@@ -71,6 +72,16 @@ func (b bindingField) kindOf(member string) truststore.BindingKind {
 		return b.kinds[i]
 	}
 	return truststore.NoBinding
+}
+
+// meant is added to the problem of a member that there is not, as [meant] is.
+func (b bindingField) meant(member string) string {
+	for word := range strings.SplitSeq(b.known, ", ") {
+		if bare(word) == bare(member) {
+			return didYouMean(word)
+		}
+	}
+	return ""
 }
 
 func (r *reader) readTLSClientAuth(value json.RawMessage) (fault *Fault) {

@@ -19,7 +19,7 @@ func readPolicies(value json.RawMessage, into *[]string) *Fault {
 	}
 	for i, policy := range listed {
 		if id, err := x509.ParseOID(policy); err != nil || id.String() != policy {
-			return &Fault{Problem: fmt.Sprintf("value %d is no OID", i+1)}
+			return &Fault{Problem: fmt.Sprintf("value %d is no OID, such as 2.16.840.1.101.3.2.1.48.1", i+1)}
 		}
 	}
 	*into = listed

@@ -168,12 +168,46 @@ func faulty(member string) string {
 	return "{\n\"resourceType\": \"ClientApplication\", \"id\": \"lab\",\n" + member + "\n}"
 }
 
+// What is likely to be written instead of a field is told what to write.
+func TestAFieldThatIsNoneIsToldWhatWasMeant(t *testing.T) {
+	for wrong, want := range map[string]string{
+		"certificate_profile":           "certificateProfile",
+		"profile":                       "certificateProfile",
+		"certificatePolicy":             "certificatePolicies",
+		"token_endpoint_auth_method":    "tokenEndpointAuthMethod",
+		"default-scope":                 "defaultScope",
+		"client_id":                     "id",
+		"trustStore":                    "certificateTrustStore",
+		"Revocation":                    "revocation",
+		"revocationMode":                `revocation: {"mode": "hard"}`,
+		"crls":                          `revocation: {"mode": "soft", "locations": ["http://ca.example/clients.crl"]}`,
+		"spiffeId":                      `spiffe: {"id": "spiffe://td.example/path"}`,
+		"trustDomain":                   `spiffe: {"trustDomain": "td.example"}`,
+		"tls_client_auth_subject_dn":    `tlsClientAuth: {"subjectDn": …}`,
+		"tls_client_auth_san_dns":       `tlsClientAuth: {"sanDns": …}`,
+		"subjectDN":                     `tlsClientAuth: {"subjectDn": …}`,
+		"tls_client_auth_san_something": "",
+		"":                              "",
+	} {
+		documents, err := policies.ParseFile("f.json", []byte(faulty(`"`+wrong+`": "x"`)))
+		if err != nil || documents[0].Fault == nil {
+			t.Fatalf("%q: no fault: %v", wrong, err)
+		}
+		if want != "" {
+			want = " (did you mean " + want + "?)"
+		}
+		if got := documents[0].Fault.Problem; got != "is no field of a ClientApplication"+want {
+			t.Errorf("%q: %s", wrong, got)
+		}
+	}
+}
+
 func TestAFaultSaysWhereItIsAndWhat(t *testing.T) {
 	const at = "f.json:3: document 1 (client lab): "
 	many := `"` + strings.Repeat(`x","`, 200) + `x"`
 	for sentence, c := range map[string]struct{ member, want string }{
 		"an unknown field":                     {`"certificate": "x"`, at + "certificate: is no field of a ClientApplication"},
-		"a field in other letters":             {`"status": "off", "Status": "active"`, at + "Status: is no field of a ClientApplication"},
+		"a field in other letters":             {`"status": "off", "Status": "active"`, at + "Status: is no field of a ClientApplication (did you mean status?)"},
 		"a member twice":                       {`"name": "a", "name": "b"`, at + "name: stands twice"},
 		"a status that is none":                {`"status": "Active"`, at + "status: is none of active, off, error"},
 		"a status that is no string":           {`"status": false`, at + "status: is not a string"},
@@ -184,17 +218,18 @@ func TestAFaultSaysWhereItIsAndWhat(t *testing.T) {
 		"self-signed with a binding":           {`"tokenEndpointAuthMethod": "self_signed_tls_client_auth", "tlsClientAuth": {"sanDns": "a"}`, "f.json:1: document 1 (client lab): tlsClientAuth: has no meaning with self_signed_tls_client_auth, which accepts pinned certificates only"},
 		"two bindings":                         {`"tlsClientAuth": {"sanDns": "a", "sanUri": "b:c"}`, at + "tlsClientAuth.sanUri: a client is bound to one subject: keep one of the fields (RFC 8705 2.1.2)"},
 		"one binding twice":                    {`"tlsClientAuth": {"sanDns": "a", "sanDns": "b"}`, at + "tlsClientAuth.sanDns: stands twice"},
-		"an unknown binding":                   {`"tlsClientAuth": {"sandns": "a"}`, at + "tlsClientAuth.sandns: is not known: one of subjectDn, sanDns, sanUri, sanIp, sanEmail"},
+		"an unknown binding":                   {`"tlsClientAuth": {"sandns": "a"}`, at + "tlsClientAuth.sandns: is not known: one of subjectDn, sanDns, sanUri, sanIp, sanEmail (did you mean sanDns?)"},
 		"a binding that is no string":          {`"tlsClientAuth": {"sanDns": ["a"]}`, at + "tlsClientAuth.sanDns: is not a string"},
 		"a binding that cannot be":             {`"tlsClientAuth": {"sanDns": "*.a"}`, at + "tlsClientAuth.sanDns: has a wildcard, which no binding expands"},
 		"bindings that are no object":          {`"tlsClientAuth": "CN=a"`, at + `tlsClientAuth: is not an object, such as {"subjectDn": "CN=client,O=Example"}`},
 		"a mode that is no string":             {`"mode": true`, at + "mode: is not a string"},
 		"a mode that is none":                  {`"mode": "off"`, at + "mode: is none of enforce, shadow"},
+		"the mode of revocations":              {`"mode": "hard"`, at + `mode: is none of enforce, shadow; the mode of revocations stands in revocation, as {"mode": "hard"}`},
 		"revocation without a mode":            {`"revocation": {}`, at + "revocation.mode: is missing: off, soft or hard"},
 		"rules":                                {`"rules": []`, at + "rules: is not available in this version: the client would not be held to it"},
 		"a scope with a blank":                 {`"scope": ["a", "b c"]`, at + "scope: value 2 is no scope token (RFC 6749 3.3): 1 to 256 of printable ASCII without space, quote and backslash"},
 		"an empty scope":                       {`"defaultScope": [""]`, at + "defaultScope: value 1 is no scope token (RFC 6749 3.3): 1 to 256 of printable ASCII without space, quote and backslash"},
-		"scopes in one string":                 {`"scope": "a b"`, at + "scope: is not a list of strings"},
+		"scopes in one string":                 {`"scope": "a b"`, at + `scope: is not a list of strings, such as ["a", "b"]`},
 		"201 scopes":                           {`"scope": [` + many + `]`, at + "scope: has more than 200 values"},
 		"a default scope beyond the scopes":    {`"scope": ["a"], "defaultScope": ["a", "b"]`, "f.json:1: document 1 (client lab): defaultScope: value 2 is not in scope"},
 		"an audience that is relative":         {`"audience": ["/api"]`, at + "audience: value 1 is no absolute URI without a fragment (RFC 8707 2)"},
@@ -294,7 +329,7 @@ func TestYAMLMeansWhatItSays(t *testing.T) {
 		"off in quotes is off":            {head + "status: 'off'\n", "off"},
 		"no is no status":                 {head + "status: no\n", at + "status: is none of active, off, error"},
 		"true is no status":               {head + "status: true\n", at + "status: is not a string"},
-		"status in two spellings":         {head + "Status: active\nstatus: off\n", at + "Status: is no field of a ClientApplication"},
+		"status in two spellings":         {head + "Status: active\nstatus: off\n", at + "Status: is no field of a ClientApplication (did you mean status?)"},
 		"a field twice":                   {head + "id: other\n", at + "id: stands twice"},
 		"an anchor and its alias":         {head + "name: &n x\ndescription: *n\n", "f.yaml:4: document 1 (client lab): description: is an alias, which documents do not use"},
 		"an alias within a list":          {head + "name: &n x\nscope: [*n]\n", "f.yaml:4: document 1 (client lab): scope: is an alias, which documents do not use"},

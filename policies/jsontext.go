@@ -26,15 +26,17 @@ func readText(value json.RawMessage, into *string) *Fault {
 	return nil
 }
 
+const notTexts = `is not a list of strings, such as ["a", "b"]`
+
 func readTexts(value json.RawMessage, into *[]string) *Fault {
 	var raws []json.RawMessage
 	if !bytes.HasPrefix(value, []byte("[")) || json.Unmarshal(value, &raws) != nil {
-		return &Fault{Problem: "is not a list of strings"}
+		return &Fault{Problem: notTexts}
 	}
 	texts := make([]string, len(raws))
 	for i, raw := range raws {
 		if readText(raw, &texts[i]) != nil {
-			return &Fault{Problem: "is not a list of strings"}
+			return &Fault{Problem: notTexts}
 		}
 	}
 	*into = texts

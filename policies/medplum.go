@@ -36,7 +36,7 @@ func readForeign(m member) *Fault {
 	if primitiveExtension(m.name) {
 		return nil
 	}
-	return &Fault{Problem: "is no field of a ClientApplication"}
+	return &Fault{Problem: "is no field of a ClientApplication" + meant(m.name)}
 }
 
 // primitiveExtension reports FHIR JSON's "_name", which carries the extensions

@@ -227,7 +227,11 @@ func (r *reader) readMode(value json.RawMessage) *Fault {
 			return nil
 		}
 	}
-	return &Fault{Problem: "is none of enforce, shadow"}
+	problem := "is none of enforce, shadow"
+	if word == revocation.Soft.String() || word == revocation.Hard.String() {
+		problem += `; the mode of revocations stands in revocation, as {"mode": "` + word + `"}`
+	}
+	return &Fault{Problem: problem}
 }
 
 // complete checks what no single member shows.

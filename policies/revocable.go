@@ -72,7 +72,7 @@ func (c *Client) Revoked(view *revocation.View, names []string) bool {
 // readRevocation reads the object and leaves nil for one that asks nothing: most
 // clients have none, and a record is to be small.
 func (r *reader) readRevocation(m member) *Fault {
-	members, fault := membersOf(m.value, `{"mode": "hard"}`)
+	members, fault := membersOf(m.value, suchRevocationOf(m.value))
 	if fault != nil {
 		return fault
 	}
@@ -89,7 +89,7 @@ func (r *reader) readRevocation(m member) *Fault {
 		case "hosts":
 			fault = readHosts(inner.value, &asked.Hosts)
 		default:
-			fault = &Fault{Problem: "is not known: one of mode, locations, hosts"}
+			fault = &Fault{Problem: "is not known: one of mode, locations, hosts" + configured(inner.name)}
 		}
 		if fault != nil {
 			fault.Field = inner.name
@@ -103,6 +103,29 @@ func (r *reader) readRevocation(m member) *Fault {
 		r.revocation, r.revocationLine = &asked, m.line
 	}
 	return nil
+}
+
+// suchRevocation is an example of the field.
+const suchRevocation = `{"mode": "hard"}`
+
+// suchRevocationOf is the object that somebody meant who wrote the mode in its place.
+func suchRevocationOf(value json.RawMessage) string {
+	var word string
+	if readText(value, &word) == nil {
+		if mode, err := revocation.ParseMode(strings.ToLower(word)); err == nil {
+			return `{"mode": "` + mode.String() + `"}`
+		}
+	}
+	return suchRevocation
+}
+
+// configured is added to the problem of a member that is one of the server's settings.
+func configured(member string) string {
+	switch member {
+	case "directory", "allow", "refresh", "quota", "wait":
+		return "; revocation." + member + " stands in certbearer.yaml, for all clients"
+	}
+	return ""
 }
 
 func readRevocationMode(value json.RawMessage, into *revocation.Mode) *Fault {

@@ -50,13 +50,16 @@ func TestARevocationThatIsNoneIsAFault(t *testing.T) {
 	const host = " is no host name, such as crl.example, without scheme, port and wildcard"
 	for sentence, c := range map[string]struct{ value, want string }{
 		"no object":                     {`"hard"`, `revocation: is not an object, such as {"mode": "hard"}`},
+		"the mode in its place":         {`"Soft"`, `revocation: is not an object, such as {"mode": "soft"}`},
+		"no object and no mode":         {`true`, `revocation: is not an object, such as {"mode": "hard"}`},
+		"a setting of the server":       {`{"mode": "hard", "allow": []}`, "revocation.allow: is not known: one of mode, locations, hosts; revocation.allow stands in certbearer.yaml, for all clients"},
 		"nothing in it":                 {`{}`, "revocation.mode: is missing: off, soft or hard"},
 		"locations alone":               {`{"locations": ["http://a/"]}`, "revocation.mode: is missing: off, soft or hard"},
 		"a mode that is none":           {`{"mode": "Hard"}`, "revocation.mode: is none of off, soft, hard"},
 		"a mode that is no string":      {`{"mode": true}`, "revocation.mode: is not a string"},
 		"a mode twice":                  {`{"mode": "hard", "mode": "off"}`, "revocation.mode: stands twice"},
 		"an unknown member":             {`{"mode": "hard", "Locations": []}`, "revocation.Locations: is not known: one of mode, locations, hosts"},
-		"a location that is text":       {`{"mode": "hard", "locations": "http://a/"}`, "revocation.locations: is not a list of strings"},
+		"a location that is text":       {`{"mode": "hard", "locations": "http://a/"}`, `revocation.locations: is not a list of strings, such as ["a", "b"]`},
 		"a location by LDAP":            {`{"mode": "hard", "locations": ["http://a/", "ldap://a/"]}`, "revocation.locations: value 2: the location is neither http nor https"},
 		"a location with a password":    {`{"mode": "hard", "locations": ["http://u:p@a/"]}`, "revocation.locations: value 1: the location has credentials"},
 		"17 locations":                  {`{"mode": "hard", "locations": ` + many + `}`, "revocation.locations: has more than 16 values"},

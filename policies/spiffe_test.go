@@ -134,6 +134,7 @@ func TestASPIFFEFieldThatIsNoneIsAFault(t *testing.T) {
 		"nothing in it":                 {fields{"spiffe": fields{}}, "spiffe: has neither id nor trustDomain"},
 		"no object":                     {fields{"spiffe": "spiffe://td/a"}, `spiffe: is not an object, such as {"id": "spiffe://td.example/path"}`},
 		"an unknown field":              {fields{"spiffe": fields{"path": "/a"}}, "spiffe.path: is not known: one of id, trustDomain"},
+		"a field in other letters":      {fields{"spiffe": fields{"trust_domain": "td"}}, "is not known: one of id, trustDomain (did you mean trustDomain?)"},
 		"an ID and a trust domain":      {fields{"spiffe": fields{"id": "spiffe://td/a", "trustDomain": "td"}}, "a client is one workload or those of one trust domain: keep one of the fields"},
 		"no text":                       {fields{"spiffe": fields{"id": 1}}, "spiffe.id: is not a string"},
 		"an ID without a path":          {fields{"spiffe": fields{"id": "spiffe://td"}}, "spiffe.id: is a trust domain's own SPIFFE ID: whoever authenticates has one with a path (X509-SVID 3.1)"},

@@ -29,7 +29,7 @@ func (d *document) mapping(node *yaml.Node, path string) *mapping {
 		return m
 	}
 	if m.broken = node.Kind != yaml.MappingNode; m.broken {
-		d.fault(node, path, "want a mapping, got "+kindOf(node))
+		d.fault(node, path, noMapping(path, kindOf(node)))
 		return m
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -88,7 +88,9 @@ func (m *mapping) close() {
 			continue
 		}
 		problem := "unknown key"
-		if near := nearest(name, m.known); near != "" {
+		if elsewhere := misplaced(m.path, name); elsewhere != "" {
+			problem += "; " + elsewhere
+		} else if near := nearest(name, m.known); near != "" {
 			problem += " (did you mean " + near + "?)"
 		}
 		m.doc.fail(p.key.Line, join(m.path, name), problem)

@@ -95,6 +95,39 @@ func TestWhatCannotBeFetchedBySoIsRefused(t *testing.T) {
 	})
 }
 
+// What stands in the wrong place is told where it belongs.
+func TestWhatBelongsElsewhereIsTold(t *testing.T) {
+	const into = " into the client's document, in the folder clients.directory"
+	own := func(field string) string { return "unknown key; each client has its own: write " + field + into }
+	checkRefusals(t, map[string]refusal{
+		"the mode of revocation, which is each client's": {
+			more("revocation: {mode: hard}"), "4: revocation.mode: " + own("revocation with its mode")},
+		"in capitals":                     {more("revocation: {Mode: hard}"), "4: revocation.Mode: " + own("revocation with its mode")},
+		"its locations":                   {more("revocation: {locations: [a]}"), "4: revocation.locations: " + own("revocation with its locations")},
+		"its hosts":                       {more("revocation: {hosts: [a]}"), "4: revocation.hosts: " + own("revocation with its hosts")},
+		"under the name of another thing": {more("revocations: {mode: hard}"), "4: revocations.mode: " + own("revocation with its mode")},
+		"revocation of clients":           {more("clients: {revocation: hard}"), "4: clients.revocation: " + own("revocation with its mode")},
+		"revocation of a route":           {more("routes: [{name: a, revocation: hard}]"), "4: routes[0].revocation: " + own("revocation with its mode")},
+		"a mode in place of the whole": {
+			more("revocation: soft"), "4: revocation: want a mapping such as {directory: crls}, got text; each client has its own: write revocation with its mode" + into},
+		"where lists are kept, among our own tokens": {more("revocations: {directory: x}"),
+			"4: revocations.directory: unknown key; revocations is about tokens of our own; for certificates that a CA has revoked write revocation.directory"},
+		"revoked tokens, among certificates": {more("revocation: {file: x}"),
+			"4: revocation.file: unknown key; revocation is about certificates; for revoked tokens of our own write revocations.file"},
+		"revocation by another name": {more("crls: {directory: x}"), "4: crls: unknown key; for certificates that a CA has revoked write revocation"},
+		"an address in place of an item": {more("revocation: {allow: [10.0.0.7]}"),
+			"4: revocation.allow[0]: want a mapping such as {addresses: [10.0.0.7], ports: [80]}, got text"},
+		"the profile of certificates": {more("profile: compatible"),
+			`4: profile: want none or fapi2, got "compatible"; for what form certificates must have, each client has its own: write certificateProfile` + into},
+		"a field of documents":                         {more("spiffe: {trustDomain: a}"), "4: spiffe: " + own("spiffe")},
+		"a field of documents, within a section":       {more("clients: {certificateProfile: strict}"), "4: clients.certificateProfile: " + own("certificateProfile")},
+		"a field's name where nothing is a client's":   {more("envoy: {status: 503}"), "4: envoy.status: unknown key"},
+		"a field of documents in another spelling":     {more("certificate_policies: [1.2.3]"), "4: certificate_policies: " + own("certificatePolicies")},
+		"a key of this file in another spelling":       {more("limits: {token_cache_entries: 1}"), "4: limits.token_cache_entries: unknown key (did you mean tokenCacheEntries?)"},
+		"a key of this file that is a field's as well": {more("mode: hard"), `4: mode: want enforce or shadow, got "hard"`},
+	})
+}
+
 func TestStructureIsRefused(t *testing.T) {
 	checkRefusals(t, map[string]refusal{
 		"an unknown key, with the one that was meant": {

@@ -17,7 +17,7 @@ func readConfig(m *mapping) *Config {
 		Audience:              text(m, "audience", "", parseAudience),
 		MTLSOrigin:            text(m, "mtlsOrigin", "", parseOrigin),
 		Compatibility:         text(m, "compatibility", CompatibilityNone, oneOf([]Compatibility{CompatibilityNone, CompatibilityMedplum})),
-		Profile:               text(m, "profile", ProfileNone, oneOf([]Profile{ProfileNone, ProfileFAPI2})),
+		Profile:               text(m, "profile", ProfileNone, parseProfile),
 		Mode:                  text(m, "mode", ModeEnforce, parseMode),
 		Clients:               section(m, "clients", readClients),
 		Keys:                  section(m, "keys", readSigningKeys),

@@ -6,6 +6,9 @@ func nearest(name string, known []string) string {
 	if len(name) > 64 {
 		return ""
 	}
+	if like, found := likeOneOf(name, known...); found {
+		return like
+	}
 	best, least := "", 3
 	for _, candidate := range known {
 		if d := distance(name, candidate); d < least && d < len(candidate) {
