@@ -239,7 +239,7 @@ func (p Profile) dnsConstraint(excluded bool, value []byte) (string, error) {
 }
 
 // hostConstraint reads a host. One with a dot before it is a domain, which only
-// URI and e-mail constraints know; an empty one has every host below it.
+// URI and e-mail constraints know; an empty dNSName has every host below it.
 func (p Profile) hostConstraint(value []byte, mayLeadWithDot bool) (string, error) {
 	host := lowerASCII(string(value))
 	bare := host

@@ -85,6 +85,8 @@ func TestNameConstraintsBothWays(t *testing.T) {
 		"a mailbox of the domain itself":      {permits(email(".lab.example")), mail("a@lab.example"), "path_invalid"},
 		"the mailbox":                         {permits(email("a@lab.example")), mail("a@LAB.example"), "accepted"},
 		"the mailbox in other letters":        {permits(email("a@lab.example")), mail("A@lab.example"), "path_invalid"},
+		"a mailbox, permitted the empty host": {permits(email("")), mail("a@lab.example"), "path_invalid"},
+		"a mailbox, excluded the empty host":  {excludes(email("")), mail("a@lab.example"), "path_invalid"},
 		"an excluded mailbox":                 {excludes(email("a@lab.example")), mail("a@lab.example"), "path_invalid"},
 		"a mailbox beside an excluded one":    {excludes(email("a@lab.example")), mail("b@lab.example"), "accepted"},
 		"a mailbox with an @ within quotes":   {permits(email("lab.example")), mail(`"a@lab.example"@evil.example`), "path_invalid"},
@@ -108,6 +110,8 @@ func TestNameConstraintsBothWays(t *testing.T) {
 		"a URI without a host":               {permits(uri("lab.example")), at("urn:lab.example"), "path_invalid"},
 		"a URI without a host, and excluded": {excludes(uri("lab.example")), at("urn:x"), "path_invalid"},
 		"a URI of an address":                {excludes(uri("lab.example")), at("https://192.0.2.7/"), "path_invalid"},
+		"a URI, permitted the empty host":    {permits(uri("")), at("https://lab.example/"), "path_invalid"},
+		"a URI, excluded the empty host":     {excludes(uri("")), at("https://lab.example/"), "path_invalid"},
 		"an excluded URI":                    {excludes(uri("lab.example")), at("spiffe://lab.example/a"), "path_invalid"},
 		"a URI beside an excluded one":       {excludes(uri("lab.example")), at("spiffe://td.example/a"), "accepted"},
 

@@ -87,7 +87,7 @@ func (c *constraints) refuse(name generalName) string {
 
 // covers reports whether the name, which is of the tree's kind, is within the
 // tree. Of a wildcard, part suffices where the tree is excluded, and nothing but
-// all of it where it is permitted.
+// all of it where it is permitted; so it is with a tree that can be read in two ways.
 func (t subtree) covers(name generalName, part bool) bool {
 	switch t.tag {
 	case tagDNS:
@@ -97,12 +97,12 @@ func (t subtree) covers(name generalName, part bool) bool {
 		}
 		return below(name.text, t.text)
 	case tagURI:
-		return t.hosts(name.text)
+		return t.hosts(name.text, part)
 	case tagEmail:
 		if strings.Contains(t.text, "@") {
 			return name.text == t.text
 		}
-		return t.hosts(name.text[strings.LastIndexByte(name.text, '@')+1:])
+		return t.hosts(name.text[strings.LastIndexByte(name.text, '@')+1:], part)
 	case tagIP:
 		return t.network.Contains(name.address)
 	case tagDirectory:
@@ -112,10 +112,11 @@ func (t subtree) covers(name generalName, part bool) bool {
 }
 
 // hosts is the rule of URI and e-mail constraints: with a dot before it every
-// host below, without it exactly that host.
-func (t subtree) hosts(host string) bool {
+// host below, without it exactly that host. RFC 5280 has no empty one: to some it is
+// every host, and to others none.
+func (t subtree) hosts(host string, part bool) bool {
 	if t.text == "" {
-		return true
+		return part
 	}
 	if t.text[0] == '.' {
 		return len(host) > len(t.text) && strings.HasSuffix(host, t.text)
