@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/certbearer/certbearer/policies"
@@ -211,11 +212,15 @@ func (f *folder) readBounded(name string, info fs.FileInfo) ([]byte, error) {
 			return nil, err
 		}
 	}
-	opened, err := os.Open(filepath.Join(f.config.Dir, name))
+	// It may have become a pipe since, which would be waited for.
+	opened, err := os.OpenFile(filepath.Join(f.config.Dir, name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer opened.Close()
+	if info, err = opened.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, errors.New("is no regular file"))
+	}
 	return io.ReadAll(io.LimitReader(opened, limit+1))
 }
 
