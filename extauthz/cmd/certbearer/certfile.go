@@ -32,16 +32,48 @@ func readUpTo(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
+// standardInput is what a file is called that is named by -.
+const standardInput = "standard input"
+
+var errOneInput = errors.New("- stands for standard input, which can be one file only")
+
+// shownFile is a file as messages name it.
+func shownFile(path string) string {
+	if path == "-" {
+		return standardInput
+	}
+	return path
+}
+
+// readUpTo reads a file, or standard input for "-", which is there to be read once.
+func (c *console) readUpTo(path string, limit int64) ([]byte, error) {
+	if path != "-" {
+		return readUpTo(path, limit)
+	}
+	if c.drained {
+		return nil, errOneInput
+	}
+	c.drained = true
+	data, err := io.ReadAll(io.LimitReader(c.stdin, limit+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", standardInput, err)
+	case int64(len(data)) > limit:
+		return nil, fmt.Errorf("%s: has more than %d bytes", standardInput, limit)
+	}
+	return data, nil
+}
+
 // readDERs returns the certificates of a PEM file, not yet parsed: a server may
 // be sent some that cannot be.
-func readDERs(path string) ([][]byte, error) {
-	text, err := readUpTo(path, truststore.MaxStoreBytes)
+func (c *console) readDERs(path string) ([][]byte, error) {
+	text, err := c.readUpTo(path, truststore.MaxStoreBytes)
 	if err != nil {
 		return nil, err
 	}
 	ders, err := splitPEM(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", shownFile(path), err)
 	}
 	return ders, nil
 }
@@ -98,30 +130,37 @@ func orDER(text []byte) string {
 // presentedFiles are the files that stand for what a client presents: the
 // leaf's file may hold the chain after it.
 type presentedFiles struct {
-	Cert  string `help:"The client's certificate, PEM; the intermediates may follow in the same file." required:"" placeholder:"FILE"`
-	Chain string `help:"Intermediates that the client presents besides, PEM, in any order." placeholder:"FILE"`
+	Cert  string `help:"The client's certificate, PEM, or - for standard input; the intermediates may follow in the same file." required:"" placeholder:"FILE|-"`
+	Chain string `help:"Intermediates that the client presents besides, PEM, in any order." placeholder:"FILE|-"`
 }
 
 // read returns what the files hold, leaf first.
-func (p presentedFiles) read() ([][]byte, error) {
-	ders, err := readDERs(p.Cert)
+func (p presentedFiles) read(c *console) ([][]byte, error) {
+	ders, err := c.readDERs(p.Cert)
 	if err != nil || p.Chain == "" {
 		return ders, err
 	}
-	more, err := readDERs(p.Chain)
+	more, err := c.readDERs(p.Chain)
 	return append(ders, more...), err
 }
 
 // parse returns what the files hold as a chain to be judged.
-func (p presentedFiles) parse() (*truststore.Chain, error) {
-	ders, err := p.read()
-	if err != nil {
-		return nil, err
-	}
-	certificates := make([]*x509.Certificate, len(ders))
-	for i, der := range ders {
-		if certificates[i], err = x509.ParseCertificate(der); err != nil {
-			return nil, fmt.Errorf("certificate %d of what is presented cannot be read: %w", i+1, err)
+func (p presentedFiles) parse(c *console) (*truststore.Chain, error) {
+	var certificates []*x509.Certificate
+	for _, path := range []string{p.Cert, p.Chain} {
+		if path == "" {
+			continue
+		}
+		ders, err := c.readDERs(path)
+		if err != nil {
+			return nil, err
+		}
+		for i, der := range ders {
+			certificate, err := x509.ParseCertificate(der)
+			if err != nil {
+				return nil, fmt.Errorf("%s: certificate %d cannot be read: %w", shownFile(path), i+1, err)
+			}
+			certificates = append(certificates, certificate)
 		}
 	}
 	return truststore.NewChain(certificates[0], certificates[1:]), nil

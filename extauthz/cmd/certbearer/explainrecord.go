@@ -49,7 +49,7 @@ func (e explainCommand) again(c *console, settings *config.Config) error {
 	}
 	var presented []*x509.Certificate
 	if e.Cert != "" {
-		chain, err := e.presented().parse()
+		chain, err := e.presented().parse(c)
 		if err != nil {
 			return err
 		}

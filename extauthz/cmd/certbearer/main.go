@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -66,6 +67,10 @@ type console struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	// drained: standard input was read.
+	drained bool
+	// endAtOnce, where there is one, has the end of ctx end the process.
+	endAtOnce func()
 }
 
 // exit is an error with an exit code of its own. A nil err prints nothing more:
@@ -88,10 +93,9 @@ func (e *exit) Unwrap() error { return e.err }
 func no() error { return &exit{code: exitNo} }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(&console{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, os.Args[1:])
-	stop()
-	os.Exit(code)
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	endAtOnce := func() { context.AfterFunc(ctx, func() { os.Exit(exitTrouble) }) }
+	os.Exit(run(&console{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, endAtOnce: endAtOnce}, os.Args[1:]))
 }
 
 // run carries out a command line and returns the exit code.
@@ -117,7 +121,17 @@ func run(c *console, args []string) int {
 	if err != nil {
 		return c.fail(fmt.Errorf("%w (certbearer --help shows the usage)", err))
 	}
+	if c.endAtOnce != nil && onlyReads(parsed.Command()) {
+		c.endAtOnce()
+	}
 	return c.fail(parsed.Run(c))
+}
+
+// onlyReads tells the commands that may end anywhere. They may be waiting for a pipe
+// or a terminal, which hears of no context.
+func onlyReads(command string) bool {
+	word, _, _ := strings.Cut(command, " ")
+	return slices.Contains([]string{"verify", "explain", "clients", "token", "ready", "version"}, word)
 }
 
 // fail prints an error, if there is one, and returns the exit code for it. Each

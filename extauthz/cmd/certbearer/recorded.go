@@ -17,14 +17,16 @@ const maxFound = 20
 
 // readRecord returns the record that stands in a file, or on standard input for "-".
 func readRecord(c *console, name string) (audit.Recorded, error) {
-	from, shown := c.stdin, "standard input"
+	from, shown := c.stdin, shownFile(name)
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
 			return audit.Recorded{}, err
 		}
 		defer file.Close()
-		from, shown = file, name
+		from = file
+	} else {
+		c.drained = true
 	}
 	text, err := io.ReadAll(io.LimitReader(from, audit.MaxRecordBytes+2))
 	if err != nil {
@@ -56,7 +58,8 @@ func openAudit(c *console, name string) (auditFile, error) {
 	if name != "-" {
 		return auditFile{path: name}, nil
 	}
-	file := auditFile{path: "standard input"}
+	file := auditFile{path: standardInput}
+	c.drained = true
 	var err error
 	file.piped, err = io.ReadAll(io.LimitReader(c.stdin, maxPiped+1))
 	switch {

@@ -17,7 +17,7 @@ import (
 )
 
 type verifyCommand struct {
-	TrustStore string `help:"What a client's certificateTrustStore would hold, PEM." required:"" placeholder:"FILE"`
+	TrustStore string `help:"What a client's certificateTrustStore would hold, PEM, or - for standard input." required:"" placeholder:"FILE|-"`
 	presentedFiles
 	Purpose  string   `help:"What the certificate is for: client authentication, or any (${enum})." enum:"client,any" default:"client"`
 	MaxDepth *uint8   `help:"The most intermediates that a path may have between the certificate and its CA, self-issued ones not counted." placeholder:"N"`
@@ -36,24 +36,20 @@ lead to it from a CA in the store. No configuration and no client is read.
 
   certbearer verify --trust-store roots.pem --cert leaf.pem
   certbearer verify --trust-store roots.pem --cert leaf.pem --time 2027-01-01T00:00:00Z
+  certbearer verify --trust-store roots.pem --cert - --json < leaf.pem
 
-Exit codes: 0 accepted; 1 refused; 2 could not tell.`
+Exit codes: 0 accepted; 1 refused; 2 could not tell, for the usage is wrong or a
+file cannot be read. Then standard error says why, and nothing else is printed,
+with --json either.`
 }
 
 // Run judges and prints.
 func (v verifyCommand) Run(c *console) error {
-	text, err := readUpTo(v.TrustStore, truststore.MaxStoreBytes)
+	store, err := v.store(c)
 	if err != nil {
 		return err
 	}
-	store, err := truststore.Parse(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", v.TrustStore, err)
-	}
-	if len(store) == 0 {
-		return fmt.Errorf("%s: no PEM certificate", v.TrustStore)
-	}
-	chain, err := v.parse()
+	chain, err := v.parse(c)
 	if err != nil {
 		return err
 	}
@@ -61,14 +57,15 @@ func (v verifyCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
+	lists, err := v.lists(c)
+	if err != nil {
+		return err
+	}
 	tried := chain.Watch()
 	path, pinned, refusal := judgeByStore(store, chain, terms)
 	var revoked revocation.Verdict
 	if refusal == nil {
-		if revoked, refusal, err = v.revocationFlags.judge(store, path, orNow(v.Time)); err != nil {
-			return err
-		}
-		if refusal != nil {
+		if revoked, refusal = lists.judge(store, path, terms.At); refusal != nil {
 			chain.Refuse(refusal)
 		}
 	}
@@ -91,6 +88,27 @@ func (v verifyCommand) Run(c *console) error {
 		return no()
 	}
 	return err
+}
+
+// store reads the trust store. An empty one is no question to answer, for it may be
+// the wrong file.
+func (v verifyCommand) store(c *console) ([]truststore.Entry, error) {
+	text, err := c.readUpTo(v.TrustStore, truststore.MaxStoreBytes)
+	if err != nil {
+		return nil, err
+	}
+	shown := shownFile(v.TrustStore)
+	if der := orDER(text); der != "" {
+		return nil, fmt.Errorf("%s: no PEM certificate%s", shown, der)
+	}
+	store, err := truststore.Parse(text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", shown, err)
+	case len(store) == 0:
+		return nil, fmt.Errorf("%s: no PEM certificate", shown)
+	}
+	return store, nil
 }
 
 func (v verifyCommand) terms() (truststore.Terms, error) {

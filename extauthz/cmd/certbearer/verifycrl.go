@@ -11,7 +11,7 @@ import (
 
 // revocationFlags say by what, and how strictly, verify asks for revocations.
 type revocationFlags struct {
-	CRL        string `name:"crl" help:"CRLs, PEM or one in DER: what they have is refused." placeholder:"FILE"`
+	CRL        string `name:"crl" help:"CRLs, PEM or one in DER: what they have is refused." placeholder:"FILE|-"`
 	RequireCRL bool   `name:"require-crl" help:"Refuse, too, what no current CRL speaks for: every certificate of the path but the CA of the store."`
 }
 
@@ -25,34 +25,44 @@ func (f revocationFlags) policy() revocation.Policy {
 	return revocation.Policy{}
 }
 
-// judge asks about an accepted path. Lists that cannot be read say nothing: where
-// they are required that is a refusal, and otherwise an error, for nobody names a
-// file to have it ignored.
-func (f revocationFlags) judge(store []truststore.Entry, path truststore.Path, at time.Time) (revocation.Verdict, error, error) {
-	view, err := f.view()
-	if err != nil && !f.RequireCRL {
-		return revocation.Verdict{}, nil, err
-	}
-	verdict, refusal := view.Judge(revocation.Onward(path, anchorsIn(store)), f.policy(), at)
-	if err != nil && decision.ReasonOf(refusal) == decision.RevocationUnavailable {
-		refusal = decision.Deny(decision.RevocationUnavailable, "--crl", err)
-	}
-	return verdict, refusal, nil
+// knownLists are those of --crl.
+type knownLists struct {
+	revocationFlags
+	view *revocation.View
+	// unread says why they cannot be used, where they are required.
+	unread error
 }
 
-func (f revocationFlags) view() (*revocation.View, error) {
+// lists reads them. Those that are none say nothing: where they are required that
+// is a refusal, and otherwise an error, for nobody names a file to have it ignored.
+func (f revocationFlags) lists(c *console) (knownLists, error) {
+	known := knownLists{revocationFlags: f}
 	if f.CRL == "" {
-		return nil, nil
+		return known, nil
 	}
-	text, err := readUpTo(f.CRL, 2*revocation.MaxCRLBytes)
+	text, err := c.readUpTo(f.CRL, 2*revocation.MaxCRLBytes)
 	if err != nil {
-		return nil, err
+		return known, err
 	}
 	lists, err := revocation.ParseCRLs(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.CRL, err)
+	switch {
+	case err == nil:
+		known.view = revocation.NewView(nil, lists, nil)
+		return known, nil
+	case f.RequireCRL:
+		known.unread = fmt.Errorf("%s: %w", shownFile(f.CRL), err)
+		return known, nil
 	}
-	return revocation.NewView(nil, lists, nil), nil
+	return known, fmt.Errorf("%s: %w", shownFile(f.CRL), err)
+}
+
+// judge asks about an accepted path.
+func (k knownLists) judge(store []truststore.Entry, path truststore.Path, at time.Time) (revocation.Verdict, error) {
+	verdict, refusal := k.view.Judge(revocation.Onward(path, anchorsIn(store)), k.policy(), at)
+	if k.unread != nil && decision.ReasonOf(refusal) == decision.RevocationUnavailable {
+		refusal = decision.Deny(decision.RevocationUnavailable, "--crl", k.unread)
+	}
+	return verdict, refusal
 }
 
 func anchorsIn(store []truststore.Entry) []*truststore.Anchor {
