@@ -55,7 +55,7 @@ type verdict struct {
 	clients  weak.Pointer[policies.Snapshot]
 	client   weak.Pointer[policies.Client] // lives as long as its Snapshot
 	accepted policies.Accepted             // without its certificates
-	made     time.Time
+	made     time.Time                     // as the clock had it: by how long it runs, it is never set back
 	until    time.Time
 }
 
@@ -123,7 +123,7 @@ func (v *verdict) holds(st *state.State, at time.Time) bool {
 // keep takes what was accepted by the State at the given time, in the place of what
 // there was.
 func (v *verdicts) keep(key verdictKey, id Identity, st *state.State, at time.Time) {
-	kept := &verdict{clients: weak.Make(st.Clients), client: weak.Make(id.Client), accepted: id.Accepted, made: at, until: id.Accepted.Until}
+	kept := &verdict{clients: weak.Make(st.Clients), client: weak.Make(id.Client), accepted: id.Accepted, made: at.Round(0), until: id.Accepted.Until}
 	if end := at.Add(unknownHolds); len(id.Accepted.Revocation.Missing) > 0 && end.Before(kept.until) {
 		kept.until = end
 	}

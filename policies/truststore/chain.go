@@ -41,6 +41,7 @@ type Chain struct {
 	led         bool
 	folded      map[*x509.Certificate]certNames
 	subjects    map[readBy]subjectNames
+	twin        *twin // nil before it was asked for
 	constrained map[readBy]constrained
 	tried       *Tried // see Watch
 }

@@ -16,18 +16,31 @@ import (
 // writes its twin without the CA, and every TLS library takes it. So a thumbprint
 // says which certificate is meant, and not that another is not meant.
 //
-// found is false for signatures of other kinds, which have no twin.
+// found is false for signatures of other kinds, which have no twin. It is made once: to
+// hash a large certificate takes its time.
 func (c *Chain) Twin() (thumbprint [sha256.Size]byte, found bool) {
-	r, s, ok := readECDSA(c.Leaf)
+	if c.twin == nil {
+		c.twin = twinOf(c.Leaf)
+	}
+	return c.twin.thumbprint, c.twin.found
+}
+
+type twin struct {
+	thumbprint [sha256.Size]byte
+	found      bool
+}
+
+func twinOf(c *x509.Certificate) *twin {
+	r, s, ok := readECDSA(c)
 	if !ok {
-		return thumbprint, false
+		return &twin{}
 	}
 	n := orderOf(r, s)
 	if n == nil {
-		return thumbprint, false
+		return &twin{}
 	}
-	der, ok := withSignature(c.Leaf, r, new(big.Int).Sub(n, s))
-	return sha256.Sum256(der), ok
+	der, ok := withSignature(c, r, new(big.Int).Sub(n, s))
+	return &twin{sha256.Sum256(der), ok}
 }
 
 func readECDSA(c *x509.Certificate) (r, s *big.Int, ok bool) {
