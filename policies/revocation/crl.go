@@ -38,13 +38,13 @@ type CRL struct {
 	name           nameKey // of rawIssuer
 	authorityKeyID []byte
 	scope          scope
+	oneKey         bool // it is for what one key of its issuer signed
 	entries        serials
 	signature      signature
 }
 
-// Indirect reports whether the list speaks for certificates of other issuers
-// (RFC 5280 5.2.5). What such a list has of its own issuer's is revoked; the rest of
-// it counts for nothing.
+// Indirect reports whether the list has certificates of other issuers, too (RFC 5280
+// 5.2.5). They count for nothing: such a list is taken for one of its own issuer's.
 func (c *CRL) Indirect() bool { return c.scope.indirect }
 
 // Partial reports whether the list speaks only for some certificates or reasons.

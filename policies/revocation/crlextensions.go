@@ -18,6 +18,10 @@ const (
 	oidCertificateIssuer = 29
 )
 
+// oidCAVersion is of the lists of Microsoft's CAs (szOID_CERTSRV_CA_VERSION), which
+// number their keys by it and write a list for each.
+var oidCAVersion = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 21, 1}
+
 // arcOf returns the last arc of an id-ce, -1 for another object.
 func arcOf(id asn1.ObjectIdentifier) int {
 	if len(id) == 4 && slices.Equal(id[:3], asn1.ObjectIdentifier{2, 5, 29}) {
@@ -37,6 +41,7 @@ func (c *CRL) readExtensions(extensions []pkix.Extension) error {
 		if slices.ContainsFunc(extensions[:i], func(other pkix.Extension) bool { return other.Id.Equal(extension.Id) }) {
 			return fmt.Errorf("the CRL has extension %s twice", extension.Id)
 		}
+		c.oneKey = c.oneKey || extension.Id.Equal(oidCAVersion)
 		switch arcOf(extension.Id) {
 		case oidCRLNumber:
 			if extension.Critical {

@@ -1,7 +1,6 @@
 package revocation
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"time"
@@ -130,23 +129,31 @@ func (q question) issuer() *x509.Certificate { return q.entity[0].certificate }
 // finding gathers what the lists and answers of a CA say of one certificate.
 type finding struct {
 	question
-	lists   []*CRL
-	serial  []byte
-	points  map[string]reasons // of the certificate, once they were read
-	read    bool
-	unread  error     // why they cannot be
-	until   time.Time // latest end of something that speaks for every reason
-	partial reasons   // what lists of some reasons cover together
-	ends    time.Time // earliest end of those
-	stale   time.Time // latest end of what would have spoken
+	lists  []*CRL
+	serial []byte
+	points map[string]reasons // of the certificate, once they were read
+	read   bool
+	unread error // why they cannot be
+	keyed  bool  // a list of the key that signed the certificate is known
+	own    tally // of that key, and of OCSP answers
+	others tally // of the issuer's other keys
 	// Why something did not count: the list, and what was wrong with it. The text is
 	// made when it is needed.
 	refusedList *CRL
 	refused     error
 }
 
+// tally is what speaks for the certificate.
+type tally struct {
+	until   time.Time // latest end of something that speaks for every reason
+	partial reasons   // what lists of some reasons cover together
+	ends    time.Time // earliest end of those
+	stale   time.Time // latest end of what would have spoken
+}
+
 var (
 	errOtherCertificates = errors.New("it is for other certificates, or of changes only")
+	errDelegated         = errors.New("its cRLDistributionPoints name another issuer of lists (cRLIssuer), and lists of another issuer do not count: have its own issuer write one, or answer by OCSP")
 	errFuture            = errors.New("it is of the future")
 	errLongSerial        = errors.New("the certificate's serial number is longer than any on a list")
 	errResponderRevoked  = errors.New("the OCSP responder's own certificate is revoked")
@@ -175,25 +182,35 @@ func (k askable) judge(q question) (time.Time, error) {
 	return f.conclude()
 }
 
-// refuse keeps why something did not count. That a list is of another key says the
-// least.
+// refuse keeps why something did not count: of several, what says the most.
 func (f *finding) refuse(list *CRL, err error) error {
-	if f.refused == nil || !errors.Is(err, errOtherKey) {
+	if f.refused == nil || telling(err) > telling(f.refused) {
 		f.refusedList, f.refused = list, err
 	}
 	return nil
 }
 
+// telling ranks why something did not count. There may be many lists of other keys,
+// and for other certificates, and nothing is wrong with them.
+func telling(err error) int {
+	switch {
+	case errors.Is(err, errOtherKey):
+		return 0
+	case errors.Is(err, errOtherCertificates):
+		return 1
+	}
+	return 2
+}
+
 // ask looks a certificate up in a list. A number in a list that its issuer signed
 // is that certificate's whatever part the list is for, and whichever of its keys
 // it was signed with: only those for attribute certificates number others. To
-// vouch for what it has not, a list has to be of the same key, and for this
-// certificate.
+// vouch for what it has not, a list has to be for this certificate.
 func (f *finding) ask(list *CRL) error {
 	if list.scope.onlyAttributes {
 		return f.refuse(list, errOtherCertificates)
 	}
-	key, err := f.signer(list)
+	by, err := f.signer(list)
 	switch {
 	case errors.Is(err, errTooManyChecks):
 		return decision.Deny(decision.PathTooComplex, describe(f.c), err)
@@ -205,29 +222,37 @@ func (f *finding) ask(list *CRL) error {
 	if found, revoked := list.entries.find(f.serial); revoked {
 		return revokedBy(f.c, found.since, int(found.reason), list.String())
 	}
-	return f.vouch(list, key)
+	return f.vouch(list, by)
 }
 
-// signer is the key of the issuer that signed the list.
-func (f *finding) signer(list *CRL) ([sha256.Size]byte, error) {
+// signer is the issuer, by the one of its keys that signed the list.
+func (f *finding) signer(list *CRL) (signer, error) {
 	var first error
 	for _, one := range f.entity {
 		err := list.signature.by(one.signer, f.checks)
 		if err == nil || errors.Is(err, errTooManyChecks) {
-			return one.key, err
+			return one.signer, err
 		}
 		if first == nil {
 			first = err
 		}
 	}
-	return [sha256.Size]byte{}, first
+	return signer{}, first
 }
 
-func (f *finding) vouch(list *CRL, key [sha256.Size]byte) error {
-	if key != f.entity[0].key {
-		return f.refuse(list, errOtherKey)
+// vouch takes what the list says of a certificate that is not on it. A list is its
+// issuer's, whichever key signed it, as long as the path validates that key (RFC 5280
+// 6.3.3 (f)). Some CAs keep a list for each key all the same: where one of the
+// certificate's own key is known, or a list says that it is of one key, the others do
+// not vouch.
+func (f *finding) vouch(list *CRL, by signer) error {
+	into := &f.own
+	if by.key == f.entity[0].key {
+		f.keyed = true
+	} else if into = &f.others; list.oneKey {
+		return f.refuse(list, errOneKey)
 	}
-	if err := list.mayVouch(f.issuer()); err != nil {
+	if err := list.mayVouch(by.certificate); err != nil {
 		return f.refuse(list, err)
 	}
 	if list.Delta || !list.scope.speaksFor(f.c) {
@@ -247,12 +272,12 @@ func (f *finding) vouch(list *CRL, key [sha256.Size]byte) error {
 	case list.ThisUpdate.After(f.at.Add(maxSkew)):
 		return f.refuse(list, errFuture)
 	case f.at.After(list.NextUpdate):
-		f.stale = later(f.stale, list.NextUpdate)
+		into.stale = later(into.stale, list.NextUpdate)
 	case covered == allReasons:
-		f.until = later(f.until, list.NextUpdate)
+		into.until = later(into.until, list.NextUpdate)
 	default:
-		f.partial |= covered
-		f.ends = earlier(f.ends, list.NextUpdate)
+		into.partial |= covered
+		into.ends = earlier(into.ends, list.NextUpdate)
 	}
 	return nil
 }
@@ -267,9 +292,9 @@ func (f *finding) hear(answer *Answer) error {
 	case answer.ThisUpdate.After(f.at.Add(maxSkew)):
 		return f.refuse(nil, errAnswerFuture)
 	case f.at.After(answer.NextUpdate):
-		f.stale = later(f.stale, answer.NextUpdate)
+		f.own.stale = later(f.own.stale, answer.NextUpdate)
 	default:
-		f.until = later(f.until, answer.NextUpdate)
+		f.own.until = later(f.own.until, answer.NextUpdate)
 	}
 	return nil
 }
@@ -293,19 +318,32 @@ func (f *finding) revokes(serial []byte) bool {
 	return false
 }
 
+// speaking is the tally that counts. Without a list of the certificate's own key, own
+// has OCSP answers only.
+func (f *finding) speaking() tally {
+	if f.keyed || !f.own.until.IsZero() {
+		return f.own
+	}
+	counts := f.others
+	counts.stale = later(counts.stale, f.own.stale)
+	return counts
+}
+
 func (f *finding) conclude() (time.Time, error) {
 	unavailable := func(format string, arguments ...any) (time.Time, error) {
 		return time.Time{}, decision.Denyf(decision.RevocationUnavailable, describe(f.c), format, arguments...)
 	}
-	switch {
-	case !f.until.IsZero():
-		return f.until, nil
-	case f.partial == allReasons:
-		return f.ends, nil
-	case !f.stale.IsZero():
-		return time.Time{}, decision.Denyf(decision.RevocationStale, describe(f.c), "what is known of it ended at %s", f.stale.UTC().Format(time.RFC3339))
-	case f.partial != 0:
+	switch counts := f.speaking(); {
+	case !counts.until.IsZero():
+		return counts.until, nil
+	case counts.partial == allReasons:
+		return counts.ends, nil
+	case !counts.stale.IsZero():
+		return time.Time{}, decision.Denyf(decision.RevocationStale, describe(f.c), "what is known of it ended at %s", counts.stale.UTC().Format(time.RFC3339))
+	case counts.partial != 0:
 		return unavailable("the CRLs of %s that are known leave reasons out", bounded(truststore.NameOf(f.issuer())))
+	case isDelegated(f.c):
+		return unavailable("%w", errDelegated)
 	case f.refusedList != nil:
 		return unavailable("the %s of %s: %w", f.refusedList, f.refusedList.ThisUpdate.UTC().Format(time.RFC3339), f.refused)
 	case f.refused != nil:

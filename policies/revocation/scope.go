@@ -202,6 +202,13 @@ func pointsOf(c *x509.Certificate) ([]point, error) {
 	return []point{{names: [][]byte{directoryName(c.RawIssuer)}, reasons: allReasons}}, nil
 }
 
+// isDelegated reports whether all distribution points of a certificate are another
+// CRL issuer's.
+func isDelegated(c *x509.Certificate) bool {
+	points, err := pointsOf(c)
+	return err == nil && len(points) == 0
+}
+
 func parsePoints(der, issuer []byte) ([]point, error) {
 	input, sequence := cryptobyte.String(der), cryptobyte.String(nil)
 	if len(der) > maxPointBytes {
@@ -260,10 +267,11 @@ func parsePoint(inner cryptobyte.String, issuer []byte, own string) (point, bool
 	return p, err == nil, err
 }
 
-// speaksFor reports whether a CRL of this scope is for the kind of the certificate.
+// speaksFor reports whether a CRL of this scope is for the kind of the certificate. One
+// that is indirect has certificates of other issuers besides those of its own.
 func (s scope) speaksFor(c *x509.Certificate) bool {
 	isCA := c.BasicConstraintsValid && c.IsCA
-	return !s.indirect && !s.onlyAttributes && (!s.onlyUsers || !isCA) && (!s.onlyCAs || isCA)
+	return !s.onlyAttributes && (!s.onlyUsers || !isCA) && (!s.onlyCAs || isCA)
 }
 
 // covers returns for which reasons a CRL of this scope says that a certificate

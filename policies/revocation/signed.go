@@ -33,6 +33,7 @@ const (
 
 var (
 	errOtherKey      = errors.New("it is not signed with its issuer's key; a list of the key that signed the certificate is needed")
+	errOneKey        = errors.New("its CA keeps a list for each of its keys, and this is another key's; a list of the key that signed the certificate is needed")
 	errTooManyChecks = errors.New("too many lists of its issuer's name are signed with other keys")
 )
 
