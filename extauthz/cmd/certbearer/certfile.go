@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/certbearer/certbearer/policies/decision"
 	"github.com/certbearer/certbearer/policies/truststore"
 )
 
@@ -64,12 +65,15 @@ func (c *console) readUpTo(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// readDERs returns the certificates of a PEM file, not yet parsed: a server may
-// be sent some that cannot be.
+// readDERs returns the certificates of a PEM file, or what a DER file holds, not yet
+// parsed: a server may be sent some that cannot be.
 func (c *console) readDERs(path string) ([][]byte, error) {
 	text, err := c.readUpTo(path, truststore.MaxStoreBytes)
 	if err != nil {
 		return nil, err
+	}
+	if isDER(text) {
+		return [][]byte{text}, nil
 	}
 	ders, err := splitPEM(text)
 	if err != nil {
@@ -114,24 +118,20 @@ func splitPEM(text []byte) ([][]byte, error) {
 	case begun != len(ders):
 		return nil, fmt.Errorf("%d PEM blocks begin, and only %d can be read", begun, len(ders))
 	case begun == 0:
-		return nil, errors.New("no PEM certificate" + orDER(text))
+		return nil, errors.New("no PEM certificate")
 	}
 	return ders, nil
 }
 
-// orDER says what to do about a file that begins as DER does.
-func orDER(text []byte) string {
-	if len(text) > 0 && text[0] == 0x30 {
-		return ", but DER: openssl x509 -inform DER -in FILE writes PEM"
-	}
-	return ""
-}
+// isDER reports whether a file begins as a certificate in DER does, with a length that
+// no text goes on with.
+func isDER(text []byte) bool { return len(text) > 1 && text[0] == 0x30 && text[1] >= 0x80 }
 
 // presentedFiles are the files that stand for what a client presents: the
 // leaf's file may hold the chain after it.
 type presentedFiles struct {
-	Cert  string `help:"The client's certificate, PEM, or - for standard input; the intermediates may follow in the same file." required:"" placeholder:"FILE|-"`
-	Chain string `help:"Intermediates that the client presents besides, PEM, in any order." placeholder:"FILE|-"`
+	Cert  string `help:"The client's certificate, PEM or DER, or - for standard input; in PEM the intermediates may follow in the same file." required:"" placeholder:"FILE|-"`
+	Chain string `help:"Intermediates that the client presents besides, PEM in any order, or one in DER." placeholder:"FILE|-"`
 }
 
 // read returns what the files hold, leaf first.
@@ -144,7 +144,8 @@ func (p presentedFiles) read(c *console) ([][]byte, error) {
 	return append(ders, more...), err
 }
 
-// parse returns what the files hold as a chain to be judged.
+// parse returns what the files hold as a chain to be judged. What is no certificate is
+// refused, as by a server: CertificateMalformed.
 func (p presentedFiles) parse(c *console) (*truststore.Chain, error) {
 	var certificates []*x509.Certificate
 	for _, path := range []string{p.Cert, p.Chain} {
@@ -158,7 +159,8 @@ func (p presentedFiles) parse(c *console) (*truststore.Chain, error) {
 		for i, der := range ders {
 			certificate, err := x509.ParseCertificate(der)
 			if err != nil {
-				return nil, fmt.Errorf("%s: certificate %d cannot be read: %w", shownFile(path), i+1, err)
+				// %.200s: the parser quotes names of the certificate, however long.
+				return nil, decision.Denyf(decision.CertificateMalformed, fmt.Sprintf("%s: certificate %d", shownFile(path), i+1), "%.200s", err.Error())
 			}
 			certificates = append(certificates, certificate)
 		}

@@ -21,8 +21,8 @@ import (
 
 type explainCommand struct {
 	configFlag
-	Cert      string  `help:"The client's certificate, PEM, or - for standard input; the intermediates may follow in the same file." placeholder:"FILE|-"`
-	Chain     string  `help:"Intermediates that the client presents besides, PEM, in any order." placeholder:"FILE|-"`
+	Cert      string  `help:"The client's certificate, PEM or DER, or - for standard input; in PEM the intermediates may follow in the same file." placeholder:"FILE|-"`
+	Chain     string  `help:"Intermediates that the client presents besides, PEM in any order, or one in DER." placeholder:"FILE|-"`
 	ClientID  string  `name:"client-id" help:"Judge as if the request named this client." placeholder:"ID"`
 	Method    *string `help:"The request's method (default: GET)." placeholder:"METHOD"`
 	URL       *string `name:"url" help:"The request's URL, which chooses the route (default: https://localhost/)." placeholder:"URL"`

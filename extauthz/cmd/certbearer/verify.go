@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 )
 
 type verifyCommand struct {
-	TrustStore string `help:"What a client's certificateTrustStore would hold, PEM, or - for standard input." required:"" placeholder:"FILE|-"`
+	TrustStore string `help:"What a client's certificateTrustStore would hold, PEM, or one certificate in DER, or - for standard input." required:"" placeholder:"FILE|-"`
 	presentedFiles
 	Purpose  string   `help:"What the certificate is for: client authentication, or any (${enum})." enum:"client,any" default:"client"`
 	MaxDepth *uint8   `help:"The most intermediates that a path may have between the certificate and its CA, self-issued ones not counted." placeholder:"N"`
@@ -38,8 +39,8 @@ lead to it from a CA in the store. No configuration and no client is read.
   certbearer verify --trust-store roots.pem --cert leaf.pem --time 2027-01-01T00:00:00Z
   certbearer verify --trust-store roots.pem --cert - --json < leaf.pem
 
-Exit codes: 0 accepted; 1 refused; 2 could not tell, for the usage is wrong or a
-file cannot be read. Then standard error says why, and nothing else is printed,
+Exit codes: 0 accepted; 1 refused, also for what is presented and is no
+certificate; 2 could not tell, for the usage is wrong or a file cannot be read. Then standard error says why, and nothing else is printed,
 with --json either.`
 }
 
@@ -49,11 +50,14 @@ func (v verifyCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	chain, err := v.parse(c)
+	terms, err := v.terms()
 	if err != nil {
 		return err
 	}
-	terms, err := v.terms()
+	chain, err := v.parse(c)
+	if decision.ReasonOf(err) == decision.CertificateMalformed {
+		return v.refuseUnread(c, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -79,12 +83,25 @@ func (v verifyCommand) Run(c *console) error {
 			judgement.Pins, judgement.OmittedPins = pinsBeside(store, chain.Leaf)
 		}
 	}
+	return v.show(c, judgement, judgement.print)
+}
+
+// refuseUnread tells of something presented that is no certificate.
+func (v verifyCommand) refuseUnread(c *console, refusal error) error {
+	judgement := judgement{Path: []pathCertificate{}, refusal: refusal, triedJSON: triedJSON{Attempts: []attemptJSON{}}}
+	judgement.Reason, judgement.Field, judgement.Detail = partsOf(refusal)
+	return v.show(c, judgement, judgement.printVerdict)
+}
+
+// show prints a judgement, by print where not as JSON.
+func (v verifyCommand) show(c *console, j judgement, print func(io.Writer) error) error {
+	var err error
 	if v.JSON {
-		err = printJSON(c.stdout, judgement)
+		err = printJSON(c.stdout, j)
 	} else {
-		err = judgement.print(c.stdout)
+		err = print(c.stdout)
 	}
-	if err == nil && refusal != nil {
+	if err == nil && j.refusal != nil {
 		return no()
 	}
 	return err
@@ -98,8 +115,8 @@ func (v verifyCommand) store(c *console) ([]truststore.Entry, error) {
 		return nil, err
 	}
 	shown := shownFile(v.TrustStore)
-	if der := orDER(text); der != "" {
-		return nil, fmt.Errorf("%s: no PEM certificate%s", shown, der)
+	if isDER(text) {
+		text = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: text})
 	}
 	store, err := truststore.Parse(text)
 	switch {
@@ -157,8 +174,9 @@ type judgement struct {
 	Detail   string            `json:"detail,omitempty"`
 	Path     []pathCertificate `json:"path"`
 	Pinned   bool              `json:"pinned"`
-	// Certificate is the one that was presented.
-	Certificate pathCertificate `json:"certificate"`
+	// Certificate is the one that was presented, nil where it, or one presented with
+	// it, cannot be read.
+	Certificate *pathCertificate `json:"certificate,omitempty"`
 	// Revocation is, of an accepted certificate, good, unknown or unchecked.
 	Revocation string `json:"revocation,omitempty"`
 	// Unknown says why, of each certificate whose revocation is unknown.
@@ -207,12 +225,11 @@ type pathCertificate struct {
 }
 
 func newJudgement(leaf *x509.Certificate, path truststore.Path, pinned bool, refusal error) judgement {
-	j := judgement{Accepted: refusal == nil, Pinned: pinned, Path: pathCertificates(path), Certificate: newPathCertificate(leaf), refusal: refusal, leaf: leaf}
-	if refusal == nil {
-		return j
+	certificate := newPathCertificate(leaf)
+	j := judgement{Accepted: refusal == nil, Pinned: pinned, Path: pathCertificates(path), Certificate: &certificate, refusal: refusal, leaf: leaf}
+	if refusal != nil {
+		j.Reason, j.Field, j.Detail = partsOf(refusal)
 	}
-	j.Reason = decision.ReasonOf(refusal).String()
-	j.Field, j.Detail = placeOf(refusal)
 	return j
 }
 
