@@ -132,7 +132,7 @@ func advice(reason decision.Reason) string {
 	case decision.CertificateRevoked:
 		return "Have a new certificate issued. If the CA revoked it by mistake, have it publish a list without it: nothing here overrules the CA."
 	case decision.RevocationUnavailable:
-		return "See that the CA's CRL or OCSP responder can be reached and that what it answers is current and signed by the CA itself; detail says what is wrong."
+		return "See that the CA's CRL or OCSP responder can be reached and that what it answers is current and signed by the CA itself; detail says what is wrong. Where none is asked, for the certificate names none whose host is allowed, put the CA's list beside the client documents, in a file named .crl, or its URL into revocation.locations."
 	case decision.RevocationStale:
 		return "Have the CA publish a new CRL, or its OCSP responder answer again: what is known ended at the time in detail."
 	case decision.SubjectMismatch:

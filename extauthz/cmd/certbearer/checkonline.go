@@ -84,7 +84,8 @@ func (l *locations) probe(ctx context.Context, backend revocation.Backend, each 
 			report.add(wanted.finding())
 		}
 	}
-	report.Locations = len(l.order)
+	asked := len(l.order)
+	report.Locations = &asked
 	if l.more > 0 {
 		report.add(finding{Code: codeLocationUnusable, Problem: fmt.Sprintf("%d locations were not asked: more than %d", l.more, maxLocations)})
 	}

@@ -44,8 +44,8 @@ type clientsReport struct {
 	Errors    int `json:"errors"`
 	Warnings  int `json:"warnings"`
 	Notes     int `json:"notes"`
-	// Locations counts those that were asked, with --online.
-	Locations int       `json:"locations,omitempty"`
+	// Locations counts those that were asked, nil without --online.
+	Locations *int      `json:"locations,omitempty"`
 	Findings  []finding `json:"findings"`
 
 	dir   string
@@ -120,6 +120,9 @@ func (r *clientsReport) print(w io.Writer) error {
 	fmt.Fprintf(&out, "%s, %s, %s, %s", counted(r.Documents, "document"), counted(r.Clients, "client"), counted(r.Errors, "error"), counted(r.Warnings, "warning"))
 	if r.Notes > 0 {
 		fmt.Fprintf(&out, ", %s", counted(r.Notes, "note"))
+	}
+	if r.Locations != nil {
+		fmt.Fprintf(&out, ", %s asked", counted(*r.Locations, "location"))
 	}
 	fmt.Fprintln(&out)
 	_, err := io.WriteString(w, out.String())

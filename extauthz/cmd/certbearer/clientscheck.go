@@ -102,7 +102,9 @@ func (k clientsCheckCommand) check(ctx context.Context, source dirsource.Config,
 	if err == nil {
 		err = lookForKeys(source.Dir, found.Faults, report)
 	}
-	wanted.probe(ctx, revocation.NewWeb(allowed), k.OnlineTimeout, at, report)
+	if k.Online {
+		wanted.probe(ctx, revocation.NewWeb(allowed), k.OnlineTimeout, at, report)
+	}
 	report.sort()
 	if err == nil && ctx.Err() != nil {
 		err = errors.New("the check was stopped")

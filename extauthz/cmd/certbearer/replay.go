@@ -214,10 +214,23 @@ func (p *replayer) pinned(thumbprint string) (*x509.Certificate, error) {
 
 // same reports that the request would be decided as it was.
 func (r *replay) same() bool {
+	if aboutRevocation(r.record.Reason) {
+		return r.now.Reason == r.record.Reason
+	}
 	if r.again && r.now.Allowed && r.record.Reason.Allows() {
 		return r.record.Client == "" || r.now.Client == "" || r.record.Client == r.now.Client
 	}
 	return r.again && r.now.Reason == r.record.Reason
+}
+
+// aboutRevocation tells the reasons that hang on what is known of revocations, besides
+// what a record holds.
+func aboutRevocation(reason decision.Reason) bool {
+	switch reason {
+	case decision.CertificateRevoked, decision.RevocationUnavailable, decision.RevocationStale:
+		return true
+	}
+	return false
 }
 
 // unread reports that there was no certificate to decide by, and that one is needed:
@@ -237,6 +250,8 @@ func (r *replay) comparison() string {
 		return "the same is decided now"
 	case !r.again && r.unread():
 		return "the record holds neither what was refused then nor a certificate: nothing else can be decided of it"
+	case !r.again && aboutRevocation(r.record.Reason):
+		return fmt.Sprintf("what was known of revocations then is not in the record; by what explain knows now it is %s", now)
 	case !r.again:
 		return fmt.Sprintf("the record does not hold what was refused then; all that it holds comes to %s now", now)
 	case r.now.Reason == r.record.Reason:
