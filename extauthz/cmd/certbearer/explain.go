@@ -162,6 +162,9 @@ func loadClients(c *console, settings *config.Config) (*policies.Snapshot, known
 	if len(report.Faults) > 0 {
 		fmt.Fprintf(c.stderr, "certbearer: %s in client documents, of which a running server may still have good versions: certbearer clients check names them\n", counted(len(report.Faults), "fault"))
 	}
+	if len(report.CRLs.Faults) > 0 {
+		fmt.Fprintf(c.stderr, "certbearer: %s in revocation lists beside the client documents, of which a running server may still have good versions: certbearer clients check names them\n", counted(len(report.CRLs.Faults), "fault"))
+	}
 	return clients, readRevocations(settings, clients, report.CRLs), nil
 }
 
