@@ -119,12 +119,23 @@ func run(c *console, args []string) int {
 		return exitOK
 	}
 	if err != nil {
-		return c.fail(fmt.Errorf("%w (certbearer --help shows the usage)", err))
+		return c.fail(fmt.Errorf("%w (%s --help shows the usage)", err, misused(err)))
 	}
 	if c.endAtOnce != nil && onlyReads(parsed.Command()) {
 		c.endAtOnce()
 	}
 	return c.fail(parsed.Run(c))
+}
+
+// misused is the command whose usage is wrong.
+func misused(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil {
+		if selected := wrong.Context.Selected(); selected != nil {
+			return "certbearer " + selected.Path()
+		}
+	}
+	return "certbearer"
 }
 
 // onlyReads tells the commands that may end anywhere. They may be waiting for a pipe
@@ -135,7 +146,8 @@ func onlyReads(command string) bool {
 }
 
 // fail prints an error, if there is one, and returns the exit code for it. Each
-// line of the error becomes a line of its own.
+// line of the error becomes a line of its own, of visible characters: files and what
+// stands in them have names that others gave.
 func (c *console) fail(err error) int {
 	if err == nil {
 		return exitOK
@@ -149,7 +161,7 @@ func (c *console) fail(err error) int {
 		}
 	}
 	for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
-		fmt.Fprintf(c.stderr, "certbearer: %s\n", line)
+		fmt.Fprintf(c.stderr, "certbearer: %s\n", printable(line))
 	}
 	return code
 }
