@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -169,7 +172,126 @@ func TestACAThatIsAddedLosesNothingThatIsKnown(t *testing.T) {
 	k.Follow(both)
 	says("with another CA beside", "certificate_revoked")
 	k.Follow(snapshot(t, both, map[string]fields{"a": asking(more, added)}))
-	says("with its CA gone", "revocation_unavailable")
+	says("with its CA gone", "certificate_revoked")
+}
+
+// What a document says is whom to ask. What was learned by it to be revoked stays so,
+// however the document is edited, and after a restart too: in soft mode whoever was
+// refused would be let in. Nothing is vouched for by it.
+func TestNoEditOfADocumentTakesARevocationBack(t *testing.T) {
+	t.Parallel()
+	ca, other := newCA(t, "CA"), newCA(t, "other")
+	with := func(revocation fields, by ...*testca.Issued) func(fields) fields {
+		return func(from fields) fields {
+			whole := fields{"mode": "soft"}
+			for _, source := range []fields{from, revocation} {
+				for name, value := range source {
+					whole[name] = value
+				}
+			}
+			return asking(whole, by...)
+		}
+	}
+	off := func(from fields) fields {
+		document := with(nil, ca)(from)
+		document["status"] = "off"
+		return document
+	}
+	for sentence, edit := range map[string]func(fields) fields{
+		"another location": with(fields{"locations": []string{"http://127.0.0.1:1/new.crl"}}, ca),
+		"no location":      with(fields{"locations": []string{}}, ca),
+		"no host":          with(fields{"hosts": []string{}}, ca),
+		"another host":     with(fields{"hosts": []string{"127.0.0.2"}}, ca),
+		"neither":          with(fields{"hosts": []string{}, "locations": []string{}}, ca),
+		"another CA":       with(nil, other),
+		"hard":             with(fields{"mode": "hard"}, ca),
+		"off":              with(fields{"mode": "off", "hosts": []string{}, "locations": []string{}}, ca),
+		"turned off":       off,
+		"no document":      nil,
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			s, o := newService(t), newService(t)
+			answered := issue(t, ca, testca.Template{CommonName: "answered", OCSP: []string{o.URL}})
+			listed, good := issue(t, ca, testca.Template{CommonName: "listed"}), issue(t, ca, testca.Template{CommonName: "good"})
+			s.lists(t, ca, time.Hour, listed)
+			o.responds(t, ca, ocsp.Revoked)
+			directory := filepath.Join(t.TempDir(), "crls")
+			in := func(c *revocations.Config) { c.Directory = directory }
+			k := keep(t, in, s, o)
+			was := fields{"locations": []string{s.URL}, "hosts": []string{"127.0.0.1"}}
+			first := snapshot(t, nil, map[string]fields{"a": with(nil, ca)(was)})
+			k.Follow(first)
+			k.until(t, pathOf(listed, ca), "certificate_revoked")
+			// Of one that a list speaks for nobody is asked.
+			k.Learn(t.Context(), first.Client("a"), pathOf(answered, ca))
+			k.until(t, pathOf(answered, ca), "certificate_revoked")
+			eventually(t, "both are kept", func() bool {
+				files, err := filepath.Glob(filepath.Join(directory, "*.der"))
+				return err == nil && len(files) == 2
+			})
+			s.Close()
+			o.Close()
+			documents := map[string]fields{}
+			if edit != nil {
+				documents["a"] = edit(was)
+			}
+			check := func(k *kept, when string) {
+				t.Helper()
+				for _, leaf := range []*testca.Issued{listed, answered} {
+					if got := k.says(pathOf(leaf, ca)); got != "certificate_revoked" {
+						t.Errorf("%s %s is %s", when, leaf.Certificate.Subject.CommonName, got)
+					}
+				}
+			}
+			edited := snapshot(t, first, documents)
+			k.Follow(edited)
+			check(k, "after it")
+			k.Follow(first)
+			check(k, "when it is taken back")
+			if got := k.says(pathOf(good, ca)); got != "good" {
+				t.Errorf("when it is taken back another is %s", got)
+			}
+			k.Follow(edited)
+			check(k, "after it again")
+			again := keep(t, in, s, o)
+			if sentence == "another CA" || sentence == "no document" || strings.Contains(sentence, "off") {
+				again.Follow(edited) // who asks nothing has nothing recalled
+				edited = first
+			}
+			again.Follow(edited)
+			again.until(t, pathOf(listed, ca), "certificate_revoked") // a location that stays is read in the background
+			check(again, "after a restart")
+		})
+	}
+}
+
+func TestWhatNobodyKeepsFreshVouchesForNothing(t *testing.T) {
+	t.Parallel()
+	ca, s := newCA(t, "CA"), newService(t)
+	listed, good := issue(t, ca, testca.Template{CommonName: "listed"}), issue(t, ca, testca.Template{CommonName: "good"})
+	s.lists(t, ca, time.Hour, listed)
+	k := keep(t, nil, s)
+	first := snapshot(t, nil, map[string]fields{"a": asking(fields{"locations": []string{s.URL}}, ca)})
+	k.Follow(first)
+	k.until(t, pathOf(good, ca), "good")
+	k.Follow(snapshot(t, first, map[string]fields{"a": asking(nil, ca)}))
+	for leaf, want := range map[*testca.Issued]string{listed: "certificate_revoked", good: "revocation_unavailable"} {
+		if got := k.says(pathOf(leaf, ca)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	// A newer list of a location that somebody has takes its place.
+	next := newService(t)
+	now := time.Now()
+	der, err := ca.SignCRL(testca.CRL{ThisUpdate: now, NextUpdate: now.Add(time.Hour)})
+	must(t, err)
+	next.answers(func(w http.ResponseWriter, _ *http.Request) { w.Write(der) })
+	second := keep(t, nil, s, next)
+	second.Follow(first)
+	second.until(t, pathOf(listed, ca), "certificate_revoked")
+	second.Follow(snapshot(t, first, map[string]fields{"a": asking(fields{"locations": []string{next.URL}}, ca)}))
+	second.until(t, pathOf(listed, ca), "good")
 }
 
 // Who waits has the place of a request: those of a client with many certificates, whose

@@ -12,6 +12,7 @@ package revocations
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -73,6 +74,8 @@ type Keeper struct {
 	fetcher *revocation.Fetcher
 	view    atomic.Pointer[revocation.View]
 	tried   tried
+
+	following sync.Mutex // of Follow, which takes its time
 
 	mu      sync.Mutex
 	waiting int
@@ -170,32 +173,53 @@ func (k *Keeper) Lists(files []policies.CRLFile) {
 
 // Follow has the locations of these clients kept fresh, and no others. It is called
 // with each Snapshot before it is published; clients whose records are the same as
-// before cost a look each.
+// before cost a look each. Requests go on meanwhile: they wait for one client to be
+// taken over at most.
 func (k *Keeper) Follow(clients *policies.Snapshot) {
+	k.following.Lock()
+	defer k.following.Unlock()
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := time.Now()
 	gone := maps.Clone(k.clients)
+	k.mu.Unlock()
+	now := time.Now()
+	var issuers []*x509.Certificate
 	for record := range clients.All() {
-		before := k.clients[record.ID()]
+		before := gone[record.ID()]
 		if before != nil && before.record == record {
 			delete(gone, record.ID())
 			continue
 		}
 		if asks := record.Revocation(); asks.Mode != revocation.Off && record.Status() == policies.StatusActive {
 			delete(gone, record.ID())
-			next := newClient(record, asks)
+			next := newClient(record, asks) // which may check many signatures
 			next.patience = now.Add(k.config.Wait)
-			next.inherit(before)
-			next.fit()
-			k.clients[record.ID()] = next
-			k.want(next)
+			k.follow(next, before)
+			for _, anchor := range record.Anchors() {
+				issuers = append(issuers, anchor.Certificate)
+			}
 		}
 	}
 	for id := range gone {
-		delete(k.clients, id)
-		_ = k.fetcher.Want(id, nil) // which is always accepted
+		k.forget(id)
 	}
+	k.fetcher.Recall(issuers)
+	k.fetcher.Settle()
+}
+
+func (k *Keeper) follow(next, before *client) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	next.inherit(before)
+	next.fit()
+	k.clients[next.record.ID()] = next
+	k.want(next)
+}
+
+func (k *Keeper) forget(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.clients, id)
+	_ = k.fetcher.Want(id, nil) // which is always accepted
 }
 
 // newClient finds the locations of the document, whose issuers are the client's own
@@ -259,11 +283,11 @@ func (c *client) fit() {
 
 // want tells the Fetcher all that the client wants.
 func (k *Keeper) want(c *client) {
-	all := slices.Clone(c.base)
+	var still []revocation.Location
 	for _, a := range c.asked {
-		all = append(all, a.location)
+		still = append(still, a.location)
 	}
-	err := k.fetcher.Want(c.record.ID(), all)
+	err := k.fetcher.Want(c.record.ID(), c.base, still...)
 	if err != nil {
 		c.fault = err.Error()
 		if !c.untaken {
@@ -309,23 +333,35 @@ func (k *Keeper) Faults() []string {
 // that have ended. One that is known to be revoked is not let go before it has ended:
 // whoever silences a responder must not have his certificate forgotten by waiting.
 func (k *Keeper) tidy(now time.Time) {
+	k.mu.Lock()
+	ids := slices.Collect(maps.Keys(k.clients))
+	k.mu.Unlock()
+	for _, id := range ids { // requests go on between two
+		k.tidyOne(id, now)
+	}
+	k.fetcher.Settle()
+}
+
+func (k *Keeper) tidyOne(id string, now time.Time) {
 	view := k.view.Load()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, c := range k.clients {
-		before := len(c.asked)
-		maps.DeleteFunc(c.asked, func(_ question, a *asked) bool {
-			ended := a.location.Certificate != nil && now.After(a.location.Certificate.NotAfter)
-			most := idle
-			if k.tried.fails(a.location) {
-				most = idleFailing
-			}
-			return ended || now.Sub(a.needed) > most && !a.isRevoked(view)
-		})
-		if len(c.asked) < before || c.untaken { // there may be room now
-			c.fault = ""
-			k.want(c)
+	c := k.clients[id]
+	if c == nil {
+		return
+	}
+	before := len(c.asked)
+	maps.DeleteFunc(c.asked, func(_ question, a *asked) bool {
+		ended := a.location.Certificate != nil && now.After(a.location.Certificate.NotAfter)
+		most := idle
+		if k.tried.fails(a.location) {
+			most = idleFailing
 		}
+		return ended || now.Sub(a.needed) > most && !a.isRevoked(view)
+	})
+	if len(c.asked) < before || c.untaken { // there may be room now
+		c.fault = ""
+		k.want(c)
 	}
 }
 

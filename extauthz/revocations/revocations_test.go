@@ -437,12 +437,14 @@ func TestAQuestionThatMadeRoomForOthersIsAskedAgain(t *testing.T) {
 			k.Learn(t.Context(), clients.Client(fmt.Sprint("c", i/each)), pathOf(leaf, ca))
 			return leaf
 		}
-		var first *testca.Issued // of the last client
+		var firsts []*testca.Issued // of each client but the last
 		for i := range most + 1 {
 			leaf := learn(i)
-			if i == most/each*each {
-				first = leaf
+			if i%each == 0 && i/each < most/each {
+				firsts = append(firsts, leaf)
 				time.Sleep(time.Millisecond)
+			}
+			if i == most/each*each {
 				last := fmt.Sprint("c", most/each)
 				documents[last]["name"] = "another" // which changes nothing
 				k.Follow(snapshot(t, clients, documents))
@@ -453,9 +455,11 @@ func TestAQuestionThatMadeRoomForOthersIsAskedAgain(t *testing.T) {
 		}
 		synctest.Wait()
 		before := backend.count()
-		k.Learn(t.Context(), clients.Client(fmt.Sprint("c", most/each)), pathOf(first, ca))
+		for i, first := range firsts { // that of one of them made room
+			k.Learn(t.Context(), clients.Client(fmt.Sprint("c", i)), pathOf(first, ca))
+		}
 		synctest.Wait()
-		if n := backend.count() - before; n != 1 {
+		if n := backend.count() - before; n < 1 || n > len(firsts) {
 			t.Errorf("one that made room is asked %d times when it comes again", n)
 		}
 	})

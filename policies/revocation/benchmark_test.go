@@ -1,12 +1,17 @@
 package revocation_test
 
 import (
+	"context"
+	"crypto/x509"
 	"encoding/binary"
 	"fmt"
 	"math/big"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/crypto/ocsp"
 
 	"github.com/certbearer/certbearer/extauthz/testca"
 	"github.com/certbearer/certbearer/policies/revocation"
@@ -153,5 +158,44 @@ func BenchmarkNewView(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		view = revocation.NewView(view, lists, answers)
+	}
+}
+
+// BenchmarkOneMoreAnswer asks about one certificate more, where so much is known, and
+// waits until its answer is in force.
+func BenchmarkOneMoreAnswer(b *testing.B) {
+	ca := newCA(b, "CA")
+	for _, known := range []int{0, 800, 7000} {
+		b.Run(fmt.Sprint("with ", known, " known"), func(b *testing.B) {
+			answers := backend(func(_ context.Context, q revocation.Query) ([]byte, error) {
+				request, err := ocsp.ParseRequest(q.Body)
+				if err != nil {
+					return nil, err
+				}
+				now := time.Now()
+				return ocsp.CreateResponse(ca.Certificate, ca.Certificate, ocsp.Response{SerialNumber: request.SerialNumber, ThisUpdate: now, NextUpdate: now.Add(24 * time.Hour)}, ca.Key)
+			})
+			f := newFetcher(b, revocation.Options{Backend: answers, Publish: func(*revocation.View) {}})
+			defer run(b, f)()
+			serial := int64(0)
+			ask := func() {
+				serial++
+				one := x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour), RawIssuer: ca.Certificate.RawSubject}
+				owner, l := fmt.Sprint(serial/900), revocation.Location{URL: "http://ca.example/", Issuers: path(ca), Certificate: &one}
+				if err := f.Ask(owner, l); err != nil {
+					b.Fatal(err)
+				}
+				if err := f.Await(b.Context(), owner, l); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for range known {
+				ask()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				ask()
+			}
+		})
 	}
 }

@@ -19,7 +19,7 @@ var errEntry = errors.New("it is no revokedCertificate")
 
 // readEntries walks revokedCertificates (RFC 5280 5.1.2.6).
 func (c *CRL) readEntries(list cryptobyte.String) error {
-	foreign, others := false, foreigners{own: comparable(directoryName(c.rawIssuer))}
+	foreign, others := false, foreigners{own: comparableName(directoryName(c.rawIssuer))}
 	for n := 1; !list.Empty(); n++ {
 		if n > MaxCRLEntries {
 			return fmt.Errorf("the CRL has more than %d entries", MaxCRLEntries)
@@ -70,7 +70,7 @@ func (f *foreigners) has(names cryptobyte.String) (bool, error) {
 	if f.known == nil {
 		f.known = make(map[string]bool)
 	}
-	foreign := !slices.ContainsFunc(read, func(name []byte) bool { return comparable(name) == f.own })
+	foreign := !slices.ContainsFunc(read, func(name []byte) bool { return comparableName(name) == f.own })
 	f.known[string(names)] = foreign
 	return foreign, nil
 }

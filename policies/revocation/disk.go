@@ -33,10 +33,18 @@ type disk struct {
 	read bool             // the folder was
 	size map[string]int64 // of every regular file in it
 	used int64
+	// index has the files by the source and by the CA in their names.
+	index map[string]map[string]bool
 }
 
-// kept returns the names of the files that begin so, of few kinds.
-func (d *disk) kept(prefix string) ([]string, error) {
+// kept returns the names of the files of a source, of few kinds.
+func (d *disk) kept(source string) ([]string, error) {
+	names, err := d.of(source)
+	return names[:min(len(names), maxKinds)], err
+}
+
+// of returns the names of the files of a source, or of a CA.
+func (d *disk) of(source string) ([]string, error) {
 	if d.folder == "" {
 		return nil, nil
 	}
@@ -47,14 +55,7 @@ func (d *disk) kept(prefix string) ([]string, error) {
 			return nil, err
 		}
 	}
-	var names []string
-	for name := range d.size {
-		if strings.HasPrefix(name, prefix) && strings.HasSuffix(name, fileSuffix) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names[:min(len(names), maxKinds)], nil
+	return sortedKeys(d.index[source]), nil
 }
 
 // content reads one of at most limit bytes.
@@ -86,7 +87,7 @@ func (d *disk) look() ([]fs.FileInfo, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	d.read, d.used, d.size = true, 0, make(map[string]int64, len(entries))
+	d.read, d.used, d.size, d.index = true, 0, make(map[string]int64, len(entries)), make(map[string]map[string]bool)
 	var files []fs.FileInfo
 	for _, entry := range entries {
 		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
@@ -101,6 +102,20 @@ func (d *disk) look() ([]fs.FileInfo, error) {
 func (d *disk) note(name string, size int64) {
 	d.used += size - d.size[name]
 	d.size[name] = size
+	of, is := splitFile(name)
+	for _, key := range []string{of.source, of.ca} {
+		switch {
+		case !is:
+		case size > 0 && d.index[key] == nil:
+			d.index[key] = map[string]bool{name: true}
+		case size > 0:
+			d.index[key][name] = true
+		default:
+			if delete(d.index[key], name); len(d.index[key]) == 0 {
+				delete(d.index, key)
+			}
+		}
+	}
 	if size == 0 {
 		delete(d.size, name)
 	}

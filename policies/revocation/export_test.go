@@ -13,7 +13,10 @@ var Control = control
 func (f *Fetcher) Wants(owner string, l Location) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, wanted := f.owners[owner][l.key()]
+	if f.owners[owner] == nil {
+		return false
+	}
+	_, wanted := f.owners[owner].wishes[l.key()]
 	return wanted
 }
 

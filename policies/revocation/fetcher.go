@@ -2,35 +2,17 @@ package revocation
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 )
 
-const (
-	// MaxLocations is how many locations a client may have.
-	MaxLocations = 16
-	// maxQuestions bounds the OCSP questions of a client, one for each certificate
-	// that came.
-	maxQuestions = 1000
-	// maxSources bounds what is kept fresh for all clients, and maxAllQuestions the OCSP
-	// questions among it: whoever has many certificates must not keep the lists of others
-	// from being asked for.
-	maxSources      = 10_000
-	maxAllQuestions = 8_000
-	// DefaultQuota bounds the bytes of what is known, in memory and on disk.
-	DefaultQuota = 1 << 30
-	// quotaShare is the part of the quota that one owner may fill with more than one
-	// location.
-	quotaShare = 4
-	// DefaultRefresh is after what time at most a location is asked again.
-	DefaultRefresh = time.Hour
-)
+// DefaultRefresh is after what time at most a location is asked again.
+const DefaultRefresh = time.Hour
 
 // Options are those of a Fetcher.
 type Options struct {
@@ -64,13 +46,22 @@ type Fetcher struct {
 	running context.Context // nil before Run
 	ended   bool
 	workers sync.WaitGroup
-	owners  map[string]map[string]wish // by owner and key
+	owners  map[string]*owner
+	crowds  map[int]map[string]bool // owners by how many questions they have
 	sources map[string]*source
 	byFile  map[string]bool // sources, by what the names of their files begin with
 	asking  int             // OCSP questions among the sources
-	files   []*CRL
+	held    int64           // bytes of what the sources know
+	// What is known, by where it stands, and where something changed since the last View.
+	holders map[stand]map[string]*source
+	left    leftovers
+	files   map[nameKey][]*CRL
+	stirred map[stand]bool
+	stirs   uint64 // how often
 
-	stirred    atomic.Bool // something changed since the last View; set with what did
+	recalling sync.Mutex
+	recalled  map[[sha256.Size]byte]bool // CAs, see Recall
+
 	publishing sync.Mutex
 	view       *View
 }
@@ -94,7 +85,9 @@ func NewFetcher(o Options) (*Fetcher, error) {
 	}
 	return &Fetcher{
 		options: o, slots: newSlots(), disk: &disk{folder: o.Directory, quota: o.Quota},
-		owners: make(map[string]map[string]wish), sources: make(map[string]*source), byFile: make(map[string]bool),
+		owners: make(map[string]*owner), crowds: make(map[int]map[string]bool), sources: make(map[string]*source),
+		byFile: make(map[string]bool), holders: make(map[stand]map[string]*source), left: newLeftovers(),
+		stirred: make(map[stand]bool), recalled: make(map[[sha256.Size]byte]bool),
 	}, nil
 }
 
@@ -134,11 +127,20 @@ func (f *Fetcher) start(s *source) {
 // Files says which CRLs there are in files. They are in the View beside those of
 // locations, as they are: who signed them is asked when a path is judged.
 func (f *Fetcher) Files(lists []*CRL) {
+	byName := make(map[nameKey][]*CRL)
+	for _, c := range lists {
+		byName[c.name] = append(byName[c.name], c)
+	}
 	f.mu.Lock()
-	f.files = slices.Clone(lists)
-	f.stirred.Store(true)
+	for name := range f.files {
+		f.stir(stand{name: name})
+	}
+	for name := range byName {
+		f.stir(stand{name: name})
+	}
+	f.files = byName
 	f.mu.Unlock()
-	f.publish()
+	f.Settle()
 }
 
 // Await waits until each location of the owner, or each of those that are named and
@@ -151,9 +153,11 @@ func (f *Fetcher) Await(ctx context.Context, owner string, locations ...Location
 	}
 	f.mu.Lock()
 	var firsts []chan struct{}
-	for key := range f.owners[owner] {
-		if len(named) == 0 || named[key] {
-			firsts = append(firsts, f.sources[key].first)
+	if o := f.owners[owner]; o != nil {
+		for key := range o.wishes {
+			if len(named) == 0 || named[key] {
+				firsts = append(firsts, f.sources[key].first)
+			}
 		}
 	}
 	f.mu.Unlock()
@@ -165,32 +169,6 @@ func (f *Fetcher) Await(ctx context.Context, owner string, locations ...Location
 		}
 	}
 	return nil
-}
-
-// publish makes a View of all that is known, and returns when there is one with
-// what stirred before the call. Where many things change at once, few Views are
-// made of them.
-func (f *Fetcher) publish() {
-	f.publishing.Lock()
-	defer f.publishing.Unlock()
-	if !f.stirred.Swap(false) {
-		return
-	}
-	f.mu.Lock()
-	lists := slices.Clone(f.files)
-	var answers []*Answer
-	for _, key := range sortedKeys(f.sources) {
-		for _, k := range f.sources[key].known {
-			if k.crl != nil {
-				lists = append(lists, k.crl)
-			} else {
-				answers = append(answers, k.answer)
-			}
-		}
-	}
-	f.mu.Unlock()
-	f.view = NewView(f.view, lists, answers)
-	f.options.Publish(f.view)
 }
 
 // State is how a location fares, for metrics and pages.

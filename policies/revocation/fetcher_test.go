@@ -111,6 +111,7 @@ func want(t testing.TB, f *revocation.Fetcher, owner string, locations []revocat
 	if err := f.Want(owner, locations); err != nil {
 		t.Fatal(err)
 	}
+	f.Settle()
 }
 
 // from is a list that was made at a time and ends so long after.

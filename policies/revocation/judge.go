@@ -66,8 +66,8 @@ func (v *View) Judge(path []*x509.Certificate, policy Policy, at time.Time) (Ver
 	above := v.issuersOf(path)
 	for i, c := range path[:len(path)-1] {
 		issuer := above[i]
-		s, about := v.shelf(issuer.name), subject{issuer.key, string(serialContent(c.SerialNumber))}
-		known := askable{s.of(), s.about(about)}
+		about := subject{issuer.key, string(serialContent(c.SerialNumber))}
+		known := askable{v.listing(issuer.name), v.hearing(stand{issuer.name, about})}
 		verdict.Stamp.parts = append(verdict.Stamp.parts, stampPart{issuer.name, remember(known.lists), about, remember(known.heard)})
 		until, err := known.judge(question{c, above[i : i+sameEntity(above[i:])], at, &checks})
 		switch {
@@ -154,6 +154,7 @@ type tally struct {
 var (
 	errOtherCertificates = errors.New("it is for other certificates, or of changes only")
 	errDelegated         = errors.New("its cRLDistributionPoints name another issuer of lists (cRLIssuer), and lists of another issuer do not count: have its own issuer write one, or answer by OCSP")
+	errLeft              = errors.New("no client has its location any more")
 	errFuture            = errors.New("it is of the future")
 	errLongSerial        = errors.New("the certificate's serial number is longer than any on a list")
 	errResponderRevoked  = errors.New("the OCSP responder's own certificate is revoked")
@@ -169,8 +170,8 @@ type askable struct {
 // judge returns until when the certificate is known not to be revoked.
 func (k askable) judge(q question) (time.Time, error) {
 	f := finding{question: q, lists: k.lists.each(), serial: serialContent(q.c.SerialNumber)}
-	for _, list := range f.lists {
-		if err := f.ask(list); err != nil {
+	for i, list := range f.lists {
+		if err := f.ask(list, i < k.lists.vouching); err != nil {
 			return time.Time{}, err
 		}
 	}
@@ -205,8 +206,9 @@ func telling(err error) int {
 // ask looks a certificate up in a list. A number in a list that its issuer signed
 // is that certificate's whatever part the list is for, and whichever of its keys
 // it was signed with: only those for attribute certificates number others. To
-// vouch for what it has not, a list has to be for this certificate.
-func (f *finding) ask(list *CRL) error {
+// vouch for what it has not, a list has to be for this certificate, and somebody has
+// to keep it fresh.
+func (f *finding) ask(list *CRL, vouching bool) error {
 	if list.scope.onlyAttributes {
 		return f.refuse(list, errOtherCertificates)
 	}
@@ -221,6 +223,10 @@ func (f *finding) ask(list *CRL) error {
 	}
 	if found, revoked := list.entries.find(f.serial); revoked {
 		return revokedBy(f.c, found.since, int(found.reason), list.String())
+	}
+	if !vouching {
+		f.keyed = f.keyed || by.key == f.entity[0].key
+		return f.refuse(list, errLeft)
 	}
 	return f.vouch(list, by)
 }

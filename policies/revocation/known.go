@@ -88,6 +88,10 @@ func (k knowledge) last() known {
 	return k[len(k)-1]
 }
 
+func (k knowledge) has(one known) bool {
+	return slices.ContainsFunc(k, func(other known) bool { return other.id() == one.id() })
+}
+
 func (k knowledge) size() (sum int64) {
 	for _, one := range k {
 		sum += one.size

@@ -57,7 +57,10 @@ func (l Location) key() string {
 
 // caID is the same for two certificates of one name and key.
 func caID(c *x509.Certificate) [sha256.Size]byte {
-	key, name := keyID(c), truststore.NameKey(c.RawSubject)
+	return caIDOf(keyID(c), truststore.NameKey(c.RawSubject))
+}
+
+func caIDOf(key [sha256.Size]byte, name nameKey) [sha256.Size]byte {
 	return sha256.Sum256(append(key[:], name[:]...))
 }
 
@@ -65,12 +68,6 @@ func caID(c *x509.Certificate) [sha256.Size]byte {
 func fileOf(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:20])
-}
-
-// file names that of one kind.
-func (k known) file(prefix string) string {
-	kind := k.kind()
-	return prefix + "." + hex.EncodeToString(kind[:4]) + fileSuffix
 }
 
 // query is what to send.

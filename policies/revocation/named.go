@@ -61,8 +61,7 @@ func ParseNamed(text string) (Named, error) {
 // once it is known who signed it: one from a location always, one from a file when
 // [CRL.SignedBy] or a judgement has found its signer.
 func (v *View) Revokes(n Named) bool {
-	s := v.shelf(n.issuer)
-	for _, list := range s.of().each() {
+	for _, list := range v.listing(n.issuer).each() {
 		if list.scope.onlyAttributes || list.signature.key() != n.about.key {
 			continue
 		}
@@ -70,7 +69,7 @@ func (v *View) Revokes(n Named) bool {
 			return true
 		}
 	}
-	for _, answer := range s.about(n.about).each() {
+	for _, answer := range v.hearing(stand{n.issuer, n.about}).each() {
 		if answer.Revoked {
 			return true
 		}

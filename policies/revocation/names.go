@@ -21,9 +21,9 @@ func sameName(a, b []byte) bool {
 // directoryTag is that of a GeneralName that is a directoryName.
 const directoryTag = 0xa4
 
-// comparable is the same for two GeneralNames that match: directoryNames as names,
+// comparableName is the same for two GeneralNames that match: directoryNames as names,
 // others by their bytes. It is made once of each, for reading a name takes a while.
-func comparable(general []byte) string {
+func comparableName(general []byte) string {
 	if name, is := directoryNameIn(general); is {
 		key := truststore.NameKey(name)
 		return string(general[:1]) + string(key[:])

@@ -21,7 +21,7 @@ const allReasons reasons = 0x1fe
 // says (RFC 5280 5.2.5). That of a CRL without the extension is whole: every
 // certificate of the issuer, for every reason.
 type scope struct {
-	// points are names as [comparable] makes them; a certificate must have one of
+	// points are names as [comparableName] makes them; a certificate must have one of
 	// them, where there are any.
 	points                                                []string
 	onlyUsers, onlyCAs, onlyAttributes, indirect, pointed bool
@@ -78,7 +78,7 @@ func (s *scope) readPoints(inner *cryptobyte.String, issuer []byte) error {
 	}
 	names, err := pointNames(name, issuer)
 	for _, name := range names {
-		s.points = append(s.points, comparable(name))
+		s.points = append(s.points, comparableName(name))
 	}
 	return err
 }
@@ -218,7 +218,7 @@ func parsePoints(der, issuer []byte) ([]point, error) {
 		return nil, errors.New("cRLDistributionPoints is no SEQUENCE")
 	}
 	var points []point
-	own, names := comparable(directoryName(issuer)), 0
+	own, names := comparableName(directoryName(issuer)), 0
 	for read := 0; !sequence.Empty(); read++ {
 		if read == maxPoints {
 			return nil, fmt.Errorf("more than %d distribution points", maxPoints)
@@ -255,7 +255,7 @@ func parsePoint(inner cryptobyte.String, issuer []byte, own string) (point, bool
 	if !inner.ReadOptionalASN1(&other, &delegated, tags.Tag(2).ContextSpecific().Constructed()) || !inner.Empty() {
 		return p, false, errors.New("a distribution point has an unknown field")
 	}
-	if delegated && comparable(other) != own {
+	if delegated && comparableName(other) != own {
 		return p, false, nil
 	}
 	if !named {
@@ -296,7 +296,7 @@ func reasonsByName(c *x509.Certificate) (map[string]reasons, error) {
 	all := make(map[string]reasons)
 	for _, p := range points {
 		for _, name := range p.names {
-			all[comparable(name)] |= p.reasons
+			all[comparableName(name)] |= p.reasons
 		}
 	}
 	return all, nil

@@ -3,12 +3,11 @@ package revocation
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -69,13 +68,15 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 
 // follow keeps one source fresh until the context ends.
 func (f *Fetcher) follow(ctx context.Context, s *source) {
+	answered := sync.OnceFunc(func() { close(s.first) })
+	defer answered() // nobody waits for what is not asked any more
 	wait := f.restore(ctx, s)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	if wait > 0 {
-		close(s.first)
+		answered()
 	}
-	for attempt := 0; ; attempt++ {
+	for {
 		select {
 		case <-ctx.Done():
 			return
@@ -85,9 +86,7 @@ func (f *Fetcher) follow(ctx context.Context, s *source) {
 		if ctx.Err() != nil {
 			return
 		}
-		if attempt == 0 && wait == 0 {
-			close(s.first)
-		}
+		answered()
 		timer.Reset(next)
 	}
 }
@@ -177,7 +176,6 @@ func (f *Fetcher) take(s *source, next known, now time.Time) error {
 		f.mu.Unlock()
 		return nil
 	}
-	before := s.known.last()
 	after, gone, err := s.known.with(next)
 	if err != nil {
 		f.mu.Unlock()
@@ -187,19 +185,21 @@ func (f *Fetcher) take(s *source, next known, now time.Time) error {
 		f.mu.Unlock()
 		return in(OverQuota, err)
 	}
-	s.known = after
-	stirred := before.isZero() || before.id() != next.id()
-	if stirred {
-		f.stirred.Store(true)
-	}
-	unkept := stirred || s.unkept
+	unkept := s.unkept || s.known.last().isZero() || s.known.last().id() != next.id()
+	stirs := f.stirs
+	f.learn(s, after)
+	files := f.replaced(next)
+	stirred := f.stirs > stirs
 	s.unkept = false
 	f.mu.Unlock()
 	if stirred {
-		f.publish()
+		f.Settle()
 	}
 	if unkept {
 		f.keep(s, next, der, gone)
+	}
+	for _, name := range files {
+		f.disk.forget(name)
 	}
 	return in(Stale, after.odd(now))
 }
@@ -222,34 +222,7 @@ func (f *Fetcher) wantsFile(name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	prefix, _, _ := strings.Cut(name, ".")
-	return f.byFile[prefix]
-}
-
-// hasRoom asks whether the source may have so many bytes. It is called with the
-// lock held. Beside the quota of all, an owner has a share of it for all but one
-// of its locations: who signs lists must not be able to fill the place of others'.
-func (f *Fetcher) hasRoom(s *source, size int64) error {
-	var held int64
-	for _, other := range f.sources {
-		if other != s {
-			held += other.known.size()
-		}
-	}
-	if held+size > f.options.Quota {
-		return errors.New("the quota of what may be known is used up")
-	}
-	for owner := range s.owners {
-		var others int64
-		for key := range f.owners[owner] {
-			if other := f.sources[key]; other != s {
-				others += other.known.size()
-			}
-		}
-		if others == 0 || others+size <= f.options.Quota/quotaShare {
-			return nil
-		}
-	}
-	return fmt.Errorf("all of its clients have more than 1/%d of the quota", quotaShare)
+	return f.byFile[prefix] || f.left.files[name]
 }
 
 // restore reads what was kept on disk, held to all that an answer of the location
@@ -259,10 +232,13 @@ func (f *Fetcher) restore(ctx context.Context, s *source) time.Duration {
 	f.mu.Lock()
 	l := s.location()
 	f.mu.Unlock()
-	if !f.restoreAll(ctx, s, l) {
+	known := f.restoreAll(ctx, s, l)
+	if f.Recall(l.Issuers) || known {
+		f.Settle()
+	}
+	if !known {
 		return 0
 	}
-	f.publish()
 	f.mu.Lock()
 	_, end := s.known.last().times()
 	f.mu.Unlock()
@@ -324,8 +300,8 @@ func (f *Fetcher) restoreOne(s *source, l Location, name string, limit int64) er
 		err = f.hasRoom(s, after.size())
 	}
 	if err == nil {
-		s.known = after
-		f.stirred.Store(true)
+		f.learn(s, after)
+		f.replaced(one)
 	}
 	return err
 }

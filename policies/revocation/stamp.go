@@ -19,7 +19,7 @@ type stampPart struct {
 // when the stamp was made. Then a verdict with the stamp holds until its end.
 func (v *View) Holds(s Stamp) bool {
 	for _, part := range s.parts {
-		if now := v.shelf(part.issuer); !part.lists.is(now.of()) || !part.heard.is(now.about(part.about)) {
+		if !part.lists.is(v.listing(part.issuer)) || !part.heard.is(v.hearing(stand{part.issuer, part.about})) {
 			return false
 		}
 	}

@@ -2,7 +2,6 @@ package revocation
 
 import (
 	"fmt"
-	"maps"
 	"time"
 )
 
@@ -12,49 +11,68 @@ type wish struct {
 	asked time.Time // last, by Ask; zero for what Want named
 }
 
-// Want says which locations an owner, such as a client, has now; those that it had
-// before and has no more are forgotten, unless another owner has them.
-func (f *Fetcher) Want(owner string, locations []Location) error {
-	wanted := make(map[string]wish, len(locations))
+// question reports whether it can make room: it was asked for a certificate, and is
+// about that.
+func (w wish) question() bool { return !w.asked.IsZero() && w.Certificate != nil }
+
+// owner is what one has, guarded by the Fetcher's lock.
+type owner struct {
+	wishes    map[string]wish // by the key of the source
+	urls      map[string]int
+	questions int   // those that can make room
+	used      int64 // bytes of what its locations had
+}
+
+// Want says which locations an owner, such as a client, has now, and which of those
+// that [Fetcher.Ask] added it has still; what of these made room for others meanwhile
+// is not asked before it is needed again. Those that it had before and has no more
+// are not asked any more, unless another owner has them. What they had revoked stays
+// so. [Fetcher.Settle] puts it in force.
+func (f *Fetcher) Want(name string, locations []Location, still ...Location) error {
+	wanted := make(map[string]wish, len(locations)+len(still))
 	for _, l := range locations {
 		if err := l.check(); err != nil {
 			return fmt.Errorf("location %s: %w", bounded(l.Name()), err)
 		}
 		wanted[l.key()] = wish{Location: l}
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := make(map[string]wish)
+	if o := f.owners[name]; o != nil {
+		for key, w := range o.wishes {
+			before[key] = w
+		}
+	}
+	for _, l := range still {
+		key := l.key()
+		_, named := wanted[key]
+		w, had := before[key]
+		if !had || named {
+			continue
+		}
+		if w.asked.IsZero() {
+			w.asked = time.Now()
+		}
+		wanted[key] = w
+	}
 	if err := checkCount(wanted); err != nil {
 		return err
 	}
-	f.mu.Lock()
-	before := f.owners[owner]
-	for key, w := range wanted {
-		w.asked = before[key].asked // what was asked for a certificate can make room as before
-		wanted[key] = w
-	}
-	if err := f.checkAll(wanted); err != nil {
-		f.mu.Unlock()
+	if err := f.makeRoomFor(name, wanted); err != nil {
 		return err
-	}
-	f.owners[owner] = wanted
-	if len(wanted) == 0 {
-		delete(f.owners, owner)
 	}
 	for key, w := range wanted {
 		known := f.sources[key] != nil
-		f.join(owner, key, w.Location)
+		f.wish(name, key, w)
 		if !known {
 			f.adopt(f.sources[key], before)
 		}
 	}
-	gone := false
 	for key := range before {
 		if _, still := wanted[key]; !still {
-			gone = f.leave(owner, key) || gone
+			f.unwish(name, key)
 		}
-	}
-	f.mu.Unlock()
-	if gone {
-		f.publish()
 	}
 	return nil
 }
@@ -62,136 +80,125 @@ func (f *Fetcher) Want(owner string, locations []Location) error {
 // Ask adds a location to those of the owner: a certificate has come, and an OCSP
 // responder is to be asked about it. Where the owner has as many as it may, the
 // certificate that was asked about the longest time ago makes room: short-lived
-// certificates come and go.
-func (f *Fetcher) Ask(owner string, l Location) error {
+// certificates come and go. Where all together have as many, that of the owner with
+// the most does: a flood of certificates takes the room of its own client only.
+func (f *Fetcher) Ask(name string, l Location) error {
 	if err := l.check(); err != nil {
 		return fmt.Errorf("location %s: %w", bounded(l.Name()), err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key, now, wanted := l.key(), time.Now(), f.owners[owner]
-	if before, known := wanted[key]; known {
-		if !before.asked.IsZero() {
-			before.asked = now
-			wanted[key] = before
+	key, now, o := l.key(), time.Now(), f.owners[name]
+	if o != nil {
+		if before, known := o.wishes[key]; known {
+			if !before.asked.IsZero() {
+				before.asked = now
+				o.wishes[key] = before
+			}
+			return nil
 		}
-		return nil
-	}
-	more := maps.Clone(wanted)
-	if more == nil {
-		more = make(map[string]wish)
-	}
-	more[key] = wish{l, now}
-	one := map[string]wish{key: more[key]}
-	err := checkCount(more)
-	if err != nil || f.checkAll(one) != nil {
-		leaving := f.oldest(wanted, now)
-		delete(more, leaving)
-		if err = checkCount(more); err == nil && leaving != "" {
-			f.leave(owner, leaving) // what it knew leaves with the next View
-			delete(wanted, leaving)
+		if err := f.makeOwnRoom(name, o, l, now); err != nil {
+			return err
 		}
 	}
-	if err == nil {
-		err = f.checkAll(one)
-	}
-	if err != nil {
+	one := map[string]wish{key: {l, now}}
+	if err := f.makeRoomFor(name, one); err != nil {
 		return err
 	}
-	f.owners[owner] = more
-	f.join(owner, key, l)
+	f.wish(name, key, one[key])
 	return nil
 }
 
 // Drop takes one location from those of the owner, for another to have its place. What
-// it knew leaves with the next View: to make one of all that is known takes its time,
-// and requests may be waiting.
-func (f *Fetcher) Drop(owner string, l Location) {
-	key := l.key()
+// it knew leaves with the next View.
+func (f *Fetcher) Drop(name string, l Location) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, wanted := f.owners[owner][key]; wanted {
-		delete(f.owners[owner], key)
-		f.leave(owner, key)
+	f.unwish(name, l.key())
+}
+
+// wish and unwish are called with the lock held.
+func (f *Fetcher) wish(name, key string, w wish) {
+	o := f.owners[name]
+	if o == nil {
+		o = &owner{wishes: make(map[string]wish), urls: make(map[string]int)}
+		f.owners[name] = o
+	}
+	before, had := o.wishes[key]
+	if !had {
+		o.urls[w.URL]++
+	}
+	o.wishes[key] = w
+	f.count(name, o, toInt(w.question())-toInt(had && before.question()))
+	f.join(name, key, w.Location)
+}
+
+func (f *Fetcher) unwish(name, key string) {
+	o := f.owners[name]
+	if o == nil {
+		return
+	}
+	w, had := o.wishes[key]
+	if !had {
+		return
+	}
+	f.leave(name, key)
+	delete(o.wishes, key)
+	if o.urls[w.URL]--; o.urls[w.URL] == 0 {
+		delete(o.urls, w.URL)
+	}
+	f.count(name, o, -toInt(w.question()))
+	if len(o.wishes) == 0 {
+		delete(f.owners, name)
 	}
 }
 
-// oldest returns the question that an owner can do without the easiest: about a
-// certificate that has expired, else the one that came up last the longest time
-// ago, and one about what is revoked only if there are no others. "" is none.
-func (f *Fetcher) oldest(wanted map[string]wish, at time.Time) string {
-	found, rank := "", 0
-	for key, w := range wanted {
-		if w.asked.IsZero() || w.Certificate == nil {
-			continue
-		}
-		r := 1
-		if answer := f.sources[key].known.last().answer; answer == nil || !answer.Revoked {
-			r = 2
-		}
-		if at.After(w.Certificate.NotAfter) {
-			r = 3
-		}
-		if r > rank || r == rank && w.asked.Before(wanted[found].asked) {
-			found, rank = key, r
-		}
+func toInt(is bool) int {
+	if is {
+		return 1
 	}
-	return found
-}
-
-func checkCount(wanted map[string]wish) error {
-	urls := make(map[string]bool)
-	for _, l := range wanted {
-		urls[l.URL] = true
-	}
-	if len(urls) > MaxLocations {
-		return fmt.Errorf("more than %d locations", MaxLocations)
-	}
-	if len(wanted) > MaxLocations+maxQuestions {
-		return fmt.Errorf("more than %d certificates to ask about", maxQuestions)
-	}
-	return nil
-}
-
-// checkAll says whether there is room for what is wanted beside all that is kept fresh.
-// It is called with the lock held.
-func (f *Fetcher) checkAll(wanted map[string]wish) error {
-	sources, asking := len(f.sources), f.asking
-	for key, w := range wanted {
-		if f.sources[key] != nil {
-			continue
-		}
-		sources++
-		if w.Certificate != nil {
-			asking++
-		}
-	}
-	switch {
-	case asking > maxAllQuestions:
-		return fmt.Errorf("all clients together have more than %d certificates to ask about", maxAllQuestions)
-	case sources > maxSources:
-		return fmt.Errorf("all clients together have more than %d locations and certificates to ask about", maxSources)
-	}
-	return nil
+	return 0
 }
 
 // join and leave are called with the lock held.
-func (f *Fetcher) join(owner, key string, l Location) {
+func (f *Fetcher) join(name, key string, l Location) {
 	s := f.sources[key]
-	if s != nil {
-		s.owners[owner] = l
+	if s == nil {
+		s = newSource(key, l)
+		f.sources[key] = s
+		f.byFile[s.file] = true
+		if l.Certificate != nil {
+			f.asking++
+		}
+		f.revive(s)
+		defer func() {
+			if f.running != nil {
+				f.start(s)
+			}
+		}()
+	}
+	if _, has := s.owners[name]; !has {
+		f.owners[name].used += s.known.size()
+	}
+	s.owners[name] = l
+}
+
+func (f *Fetcher) leave(name, key string) {
+	s := f.sources[key]
+	f.owners[name].used -= s.known.size()
+	delete(s.owners, name)
+	if len(s.owners) > 0 {
 		return
 	}
-	s = newSource(key, l)
-	f.sources[key] = s
-	f.byFile[s.file] = true
-	if l.Certificate != nil {
-		f.asking++
+	s.stop()
+	delete(f.sources, key)
+	delete(f.byFile, s.file)
+	if s.of.Certificate != nil {
+		f.asking--
 	}
-	s.owners[owner] = l
-	if f.running != nil {
-		f.start(s)
-	}
+	known := s.known
+	f.learn(s, nil)
+	f.retire(s, known)
 }
 
 // adopt has a new source know what its owner had of the same URL before, as far as its
@@ -205,28 +212,9 @@ func (f *Fetcher) adopt(s *source, before map[string]wish) {
 		for _, one := range f.sources[key].known {
 			after, _, err := s.known.with(one)
 			if err == nil && s.of.signed(one.crl) == nil && f.hasRoom(s, after.size()) == nil {
-				s.known, s.unkept = after, true
-				f.stirred.Store(true)
+				f.learn(s, after)
+				s.unkept = true
 			}
 		}
 	}
-}
-
-// leave reports whether something that was known is no more.
-func (f *Fetcher) leave(owner, key string) bool {
-	s := f.sources[key]
-	delete(s.owners, owner)
-	if len(s.owners) > 0 {
-		return false
-	}
-	s.stop()
-	delete(f.sources, key)
-	delete(f.byFile, s.file)
-	if s.of.Certificate != nil {
-		f.asking--
-	}
-	if len(s.known) > 0 {
-		f.stirred.Store(true)
-	}
-	return len(s.known) > 0
 }
