@@ -252,7 +252,7 @@ func TestAFileOfCRLs(t *testing.T) {
 		"a second block inside a first": {append(slices.Clone(block[:60]), block...), 0, "cut short"},
 		"headers":                       {pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Headers: map[string]string{"a": "b"}, Bytes: der}), 0, "cut short"},
 		"what is no CRL":                {pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: []byte("x")}), 0, "block 1: not a CRL"},
-		"more than a hundred":           {bytes.Repeat(block, 101), 0, "more than 100"},
+		"more than a thousand":          {bytes.Repeat(block, 1001), 0, "more than 1000"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			got, err := revocation.ParseCRLs(c.text)

@@ -52,8 +52,9 @@ const (
 	maxSignatureBytes = 4 << 10
 	// maxNumberBytes bounds a cRLNumber: RFC 5280 5.2.3 has 20 octets.
 	maxNumberBytes = 32
-	// maxCRLsOfFile bounds the lists in one text.
-	maxCRLsOfFile = 100
+	// maxCRLsOfFile bounds the lists in one text. A CA that writes its lists in parts
+	// may have hundreds.
+	maxCRLsOfFile = 1000
 	// maxSingleAnswers bounds the certificates that one OCSP answer speaks of.
 	maxSingleAnswers = 32
 	// maxSkew is how far the clock of a CA may be ahead of ours.
