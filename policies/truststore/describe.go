@@ -27,14 +27,15 @@ func shownSubject(c *x509.Certificate) string {
 // endOf shows the last attributes of a long subject, which say most. The last one
 // stands first, as RFC 4514 has it.
 func endOf(all []pkix.AttributeTypeAndValue) string {
-	var shown pkix.RDNSequence
-	for _, attribute := range all[max(0, len(all)-maxShownAttributes):] {
+	var shown []string
+	for i := len(all) - 1; i >= max(0, len(all)-maxShownAttributes); i-- {
+		attribute := all[i]
 		if text, isText := attribute.Value.(string); isText {
 			attribute.Value = bounded(text)
 		}
-		shown = append(shown, pkix.RelativeDistinguishedNameSET{attribute})
+		shown = append(shown, writeAttribute(attribute))
 	}
-	text := shown.String()
+	text := strings.Join(shown, ",")
 	if len(all) > maxShownAttributes && len(text) <= maxShownBytes {
 		return text + ",…"
 	}

@@ -9,6 +9,15 @@ import (
 	"github.com/certbearer/certbearer/policies/decision"
 )
 
+// IsShaped reports whether the DER has the three parts of a certificate (RFC 5280 4.1),
+// whatever is in them: it is then a malformed certificate, if it cannot be read, and
+// no other thing that somebody took for one.
+func IsShaped(der []byte) bool {
+	var whole cryptobyte.String
+	input := cryptobyte.String(der)
+	return input.ReadASN1(&whole, asn1.SEQUENCE) && whole.SkipASN1(asn1.SEQUENCE) && whole.SkipASN1(asn1.SEQUENCE) && whole.SkipASN1(asn1.BIT_STRING) && input.Empty()
+}
+
 // checkEncoding refuses a certificate that has more in it than X.509 knows (RFC
 // 5280 4.1). crypto/x509 passes over what follows the parts that it has read. The
 // extensions of a certificate that is not of version 3, or behind a field that

@@ -111,7 +111,7 @@ func TestAKeyThatIsWrittenAnotherWayMakesNoOtherCA(t *testing.T) {
 			}
 			_, err := truststore.Parse(append(root.PEM(), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: changed.Raw})...))
 			var block *truststore.BlockError
-			if !errors.As(err, &block) || block.Block != 2 || block.Problem != "its public key is encoded in a way that no CA encodes it: one key could pass for two" {
+			if !errors.As(err, &block) || block.Block != 2 || block.Problem != "a malformed certificate: its public key is encoded in a way that no CA encodes it: one key could pass for two" {
 				t.Errorf("Parse = %v, want the key's encoding refused in block 2", err)
 			}
 		})

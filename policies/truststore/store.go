@@ -15,6 +15,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Limits of one trust store.
@@ -60,6 +61,14 @@ const problemPrivateKey = "a private key: a trust store holds certificates only;
 // IsPrivateKey reports whether the block is a private key.
 func (e *BlockError) IsPrivateKey() bool { return e.Problem == problemPrivateKey }
 
+// problemMalformed begins what is wrong with a block that is a certificate, and no
+// good one.
+const problemMalformed = "a malformed certificate: "
+
+// IsMalformed reports whether the block holds a certificate, which cannot be used as
+// it is. What is no certificate at all is another problem.
+func (e *BlockError) IsMalformed() bool { return strings.HasPrefix(e.Problem, problemMalformed) }
+
 // Parse reads concatenated PEM certificates. White space may stand around the
 // blocks and nothing else: private keys, other PEM types, PEM headers, text and
 // truncated blocks are each a *BlockError, and so is a public key that is not in
@@ -86,17 +95,24 @@ func Parse(text []byte) ([]Entry, error) {
 		}
 		certificate, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, &BlockError{Block: block, Line: line, Problem: "not a certificate: " + err.Error()}
+			return nil, &BlockError{Block: block, Line: line, Problem: unreadable(der) + err.Error()}
 		}
 		if problem := surplus(certificate); problem != "" {
-			return nil, &BlockError{Block: block, Line: line, Problem: "not a certificate: " + problem}
+			return nil, &BlockError{Block: block, Line: line, Problem: problemMalformed + problem}
 		}
 		if !canonicalKey(certificate) {
-			return nil, &BlockError{Block: block, Line: line, Problem: "its public key is encoded in a way that no CA encodes it: one key could pass for two"}
+			return nil, &BlockError{Block: block, Line: line, Problem: problemMalformed + "its public key is encoded in a way that no CA encodes it: one key could pass for two"}
 		}
 		entries = append(entries, Entry{Block: block, Certificate: certificate, Thumbprint: sha256.Sum256(der)})
 		rest = after
 	}
+}
+
+func unreadable(der []byte) string {
+	if IsShaped(der) {
+		return problemMalformed
+	}
+	return "not a certificate: "
 }
 
 // Salvage returns the certificates that can be read out of a text that Parse may

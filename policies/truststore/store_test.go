@@ -82,6 +82,7 @@ func TestParseNamesTheBlockAndTheLineOfWhatItRefuses(t *testing.T) {
 		"bad base64 before a good block":    {strings.Replace(good, "M", "*", 1) + good, truststore.BlockError{Block: 1, Line: 1, Problem: "the block is cut short or is no base64"}},
 		"PEM headers":                       {withHeader, truststore.BlockError{Block: 1, Line: 1, Problem: "PEM headers, which certificates do not have"}},
 		"base64 of something else":          {good + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", truststore.BlockError{Block: 2, Line: second, Problem: "not a certificate: x509: malformed certificate"}},
+		"a certificate without content":     {good + "-----BEGIN CERTIFICATE-----\nMAcwADAAAwEA\n-----END CERTIFICATE-----\n", truststore.BlockError{Block: 2, Line: second, Problem: "a malformed certificate: x509: malformed serial number"}},
 		"a second certificate in one block": {twoInOne(t), truststore.BlockError{Block: 1, Line: 1, Problem: "not a certificate: x509: trailing data"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {

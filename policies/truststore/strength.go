@@ -42,7 +42,7 @@ func checkKey(c *x509.Certificate) error {
 		}
 	case ed25519.PublicKey:
 	default:
-		return decision.Denyf(decision.KeyUnsupported, describe(c), "a %s key; RSA, EC and Ed25519 are accepted", c.PublicKeyAlgorithm)
+		return decision.Denyf(decision.KeyUnsupported, describe(c), "%s; RSA, EC and Ed25519 are accepted", kindOfKey(c))
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func checkSignatureAlgorithm(c *x509.Certificate) error {
 	if AcceptsSignature(c.SignatureAlgorithm) {
 		return nil
 	}
-	return decision.Denyf(decision.SignatureWeak, describe(c), "signed with %s, which is not accepted", c.SignatureAlgorithm)
+	return decision.Denyf(decision.SignatureWeak, describe(c), "signed with %s, which is not accepted", signedWith(c))
 }
 
 // usualExponent is the largest RSA exponent that anybody has on purpose.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -40,30 +41,20 @@ lead to it from a CA in the store. No configuration and no client is read.
   certbearer verify --trust-store roots.pem --cert - --json < leaf.pem
 
 Exit codes: 0 accepted; 1 refused, also for what is presented and is no
-certificate; 2 could not tell, for the usage is wrong or a file cannot be read. Then standard error says why, and nothing else is printed,
+certificate, and for a malformed one in the trust store; 2 could not tell, for the usage is wrong or a file cannot be read. Then standard error says why, and nothing else is printed,
 with --json either.`
 }
 
 // Run judges and prints.
 func (v verifyCommand) Run(c *console) error {
-	store, err := v.store(c)
-	if err != nil {
+	store, wrongStore := v.store(c)
+	terms, wrongTerms := v.terms()
+	chain, wrongChain := v.parse(c)
+	lists, wrongLists := v.lists(c)
+	if unread, err := split(wrongStore, wrongTerms, wrongChain, wrongLists); err != nil {
 		return err
-	}
-	terms, err := v.terms()
-	if err != nil {
-		return err
-	}
-	chain, err := v.parse(c)
-	if decision.ReasonOf(err) == decision.CertificateMalformed {
-		return v.refuseUnread(c, err)
-	}
-	if err != nil {
-		return err
-	}
-	lists, err := v.lists(c)
-	if err != nil {
-		return err
+	} else if unread != nil {
+		return v.refuseUnread(c, unread)
 	}
 	tried := chain.Watch()
 	path, pinned, refusal := judgeByStore(store, chain, terms)
@@ -86,7 +77,21 @@ func (v verifyCommand) Run(c *console) error {
 	return v.show(c, judgement, judgement.print)
 }
 
-// refuseUnread tells of something presented that is no certificate.
+// split takes what went wrong apart: what leaves the question open comes before what
+// answers it, a certificate that cannot be read.
+func split(wrong ...error) (unread, open error) {
+	for _, err := range wrong {
+		if decision.ReasonOf(err) == decision.CertificateMalformed {
+			unread = cmp.Or(unread, err)
+		} else {
+			open = cmp.Or(open, err)
+		}
+	}
+	return unread, open
+}
+
+// refuseUnread tells of something presented that is no certificate, or of a malformed
+// one in the trust store.
 func (v verifyCommand) refuseUnread(c *console, refusal error) error {
 	judgement := judgement{Path: []pathCertificate{}, refusal: refusal, triedJSON: triedJSON{Attempts: []attemptJSON{}}}
 	judgement.Reason, judgement.Field, judgement.Detail = partsOf(refusal)
@@ -108,7 +113,8 @@ func (v verifyCommand) show(c *console, j judgement, print func(io.Writer) error
 }
 
 // store reads the trust store. An empty one is no question to answer, for it may be
-// the wrong file.
+// the wrong file. A malformed certificate in it refuses all, CertificateMalformed: a
+// server takes no document with such a store, and so nobody is accepted by it.
 func (v verifyCommand) store(c *console) ([]truststore.Entry, error) {
 	text, err := c.readUpTo(v.TrustStore, truststore.MaxStoreBytes)
 	if err != nil {
@@ -119,7 +125,10 @@ func (v verifyCommand) store(c *console) ([]truststore.Entry, error) {
 		text = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: text})
 	}
 	store, err := truststore.Parse(text)
+	var block *truststore.BlockError
 	switch {
+	case errors.As(err, &block) && block.IsMalformed():
+		return nil, decision.Deny(decision.CertificateMalformed, "trust store "+shown, err)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", shown, err)
 	case len(store) == 0:
@@ -175,7 +184,7 @@ type judgement struct {
 	Path     []pathCertificate `json:"path"`
 	Pinned   bool              `json:"pinned"`
 	// Certificate is the one that was presented, nil where it, or one presented with
-	// it, cannot be read.
+	// it or trusted, cannot be read.
 	Certificate *pathCertificate `json:"certificate,omitempty"`
 	// Revocation is, of an accepted certificate, good, unknown or unchecked.
 	Revocation string `json:"revocation,omitempty"`
