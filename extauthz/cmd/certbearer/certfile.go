@@ -48,10 +48,12 @@ func shownFile(path string) string {
 
 // readUpTo reads a file, or standard input for "-", which is there to be read once.
 func (c *console) readUpTo(path string, limit int64) ([]byte, error) {
-	if path != "-" {
+	switch {
+	case path == "":
+		return nil, errors.New("a file without a name was given: is a variable of the shell empty?")
+	case path != "-":
 		return readUpTo(path, limit)
-	}
-	if c.drained {
+	case c.drained:
 		return nil, errOneInput
 	}
 	c.drained = true
@@ -148,10 +150,11 @@ func (p presentedFiles) read(c *console) ([][]byte, error) {
 // refused, as by a server: CertificateMalformed.
 func (p presentedFiles) parse(c *console) (*truststore.Chain, error) {
 	var certificates []*x509.Certificate
-	for _, path := range []string{p.Cert, p.Chain} {
-		if path == "" {
-			continue
-		}
+	paths := []string{p.Cert}
+	if p.Chain != "" {
+		paths = append(paths, p.Chain)
+	}
+	for _, path := range paths {
 		ders, err := c.readDERs(path)
 		if err != nil {
 			return nil, err
