@@ -5,7 +5,9 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"io"
@@ -17,19 +19,21 @@ import (
 	"github.com/certbearer/certbearer/policies"
 )
 
-// point is one of P-256, nil the neutral one. Slow arithmetic will do.
-type point struct{ x, y *big.Int }
-
-func modulo(v *big.Int) *big.Int { return v.Mod(v, elliptic.P256().Params().P) }
+// point is one of a curve with a = -3, nil the neutral one. Slow arithmetic will do.
+type point struct {
+	of   *elliptic.CurveParams
+	x, y *big.Int
+}
 
 func (p *point) add(q *point) *point {
-	prime := elliptic.P256().Params().P
 	switch {
 	case p == nil:
 		return q
 	case q == nil:
 		return p
 	}
+	prime := p.of.P
+	modulo := func(v *big.Int) *big.Int { return v.Mod(v, prime) }
 	var over, under *big.Int
 	switch {
 	case p.x.Cmp(q.x) != 0:
@@ -46,7 +50,7 @@ func (p *point) add(q *point) *point {
 	x = modulo(x.Sub(x, p.x).Sub(x, q.x))
 	y := new(big.Int).Sub(p.x, x)
 	y = modulo(y.Mul(y, slope).Sub(y, p.y))
-	return &point{x, y}
+	return &point{p.of, x, y}
 }
 
 func (p *point) times(k *big.Int) *point {
@@ -64,24 +68,36 @@ func (p *point) times(k *big.Int) *point {
 // is that of the CA. Nobody has the private half of the other.
 func fitting(t testing.TB, c *x509.Certificate) []*ecdsa.PublicKey {
 	t.Helper()
-	curve := elliptic.P256().Params()
+	var curve elliptic.Curve
+	var hashed []byte
+	switch c.SignatureAlgorithm {
+	case x509.ECDSAWithSHA256:
+		digest := sha256.Sum256(c.RawTBSCertificate)
+		curve, hashed = elliptic.P256(), digest[:]
+	case x509.ECDSAWithSHA384:
+		digest := sha512.Sum384(c.RawTBSCertificate)
+		curve, hashed = elliptic.P384(), digest[:]
+	case x509.ECDSAWithSHA512:
+		digest := sha512.Sum512(c.RawTBSCertificate)
+		curve, hashed = elliptic.P521(), digest[:]
+	}
+	params := curve.Params()
 	var signature struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(c.Signature, &signature); err != nil {
 		t.Fatal(err)
 	}
-	digest := sha256.Sum256(c.RawTBSCertificate)
 	x := signature.R
-	y := new(big.Int).Exp(x, big.NewInt(3), curve.P)
-	y = modulo(y.Sub(y, new(big.Int).Mul(x, big.NewInt(3))).Add(y, curve.B))
-	y.ModSqrt(y, curve.P)
-	inverse := new(big.Int).ModInverse(signature.R, curve.N)
-	ofDigest := new(big.Int).Mod(new(big.Int).Neg(new(big.Int).SetBytes(digest[:])), curve.N)
+	y := new(big.Int).Exp(x, big.NewInt(3), params.P)
+	y.Sub(y, new(big.Int).Mul(x, big.NewInt(3))).Add(y, params.B).Mod(y, params.P)
+	y.ModSqrt(y, params.P)
+	inverse := new(big.Int).ModInverse(signature.R, params.N)
+	ofDigest := new(big.Int).Mod(new(big.Int).Neg(new(big.Int).SetBytes(hashed)), params.N)
 	var keys []*ecdsa.PublicKey
-	for _, y := range []*big.Int{y, new(big.Int).Sub(curve.P, y)} {
-		sum := (&point{x, y}).times(signature.S).add((&point{curve.Gx, curve.Gy}).times(ofDigest)).times(inverse)
-		octets := sum.y.FillBytes(make([]byte, 32))
-		octets = append(append([]byte{4}, sum.x.FillBytes(make([]byte, 32))...), octets...)
-		key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), octets)
+	for _, y := range []*big.Int{y, new(big.Int).Sub(params.P, y)} {
+		sum := (&point{params, x, y}).times(signature.S).add((&point{params, params.Gx, params.Gy}).times(ofDigest)).times(inverse)
+		octets := sum.y.FillBytes(make([]byte, (params.BitSize+7)/8))
+		octets = append(append([]byte{4}, sum.x.FillBytes(make([]byte, (params.BitSize+7)/8))...), octets...)
+		key, err := ecdsa.ParseUncompressedPublicKey(curve, octets)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,17 +118,7 @@ func (publicOnly) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 func TestAKeyThatWasComputedFromASignatureTakesNoCertificateOver(t *testing.T) {
 	root, elsewhere := selfSigned(t, ca("root")), selfSigned(t, ca("elsewhere"))
 	lab := issue(t, root, leaf("lab"))
-	var computed *testca.Issued
-	for _, key := range fitting(t, lab.Certificate) {
-		if !key.Equal(root.Key.Public()) {
-			template := ca("root")
-			template.Key = publicOnly{key}
-			computed = issue(t, elsewhere, template)
-		}
-	}
-	if computed == nil {
-		t.Fatal("no other key")
-	}
+	computed := issue(t, elsewhere, testca.Template{CommonName: "root", CA: true, Key: otherKey(t, root, lab)})
 	if err := computed.Certificate.CheckSignature(lab.Certificate.SignatureAlgorithm, lab.Certificate.RawTBSCertificate, lab.Certificate.Signature); err != nil {
 		t.Fatalf("the computed key does not fit: %v", err)
 	}
@@ -126,4 +132,58 @@ func TestAKeyThatWasComputedFromASignatureTakesNoCertificateOver(t *testing.T) {
 			t.Errorf("clients in order %v: got %s, want it refused as ambiguous", order, got)
 		}
 	}
+}
+
+// The computed key may have the identifier that the certificate asks for, and the CA
+// another, since it was renewed: then guesses lead to the CA, which are bounded.
+func TestAComputedKeyTakesNoCertificateOverByItsIdentifier(t *testing.T) {
+	identified := func(by *testca.Issued) pkix.Extension {
+		id := by.Certificate.SubjectKeyId
+		return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 14}, Value: append([]byte{4, byte(len(id))}, id...)}
+	}
+	elsewhere := selfSigned(t, ca("elsewhere"))
+	var namesakes []*testca.Issued
+	for range 20 {
+		namesakes = append(namesakes, selfSigned(t, ca("root")))
+	}
+	for curve, kind := range map[string]testca.KeyKind{"P-256": testca.P256, "P-384": testca.P384, "P-521": testca.P521} {
+		root := selfSigned(t, testca.Template{CommonName: "root", CA: true, Key: newKey(t, kind)})
+		renewed := selfSigned(t, testca.Template{CommonName: "root", CA: true, Key: root.Key, ExtraExtensions: []pkix.Extension{identified(elsewhere)}})
+		lab := issue(t, root, leaf("lab"))
+		template := testca.Template{CommonName: "root", CA: true, Key: otherKey(t, root, lab)}
+		unasked := issue(t, elsewhere, template)
+		template.ExtraExtensions = []pkix.Extension{identified(root)}
+		computed := issue(t, elsewhere, template)
+		trusts := func(all ...*testca.Issued) fields { return fields{"certificateTrustStore": store(all...)} }
+		victim := trusts(renewed)
+		victim["tlsClientAuth"] = subject("CN=lab")
+		for sentence, c := range map[string]struct {
+			clients clients
+			want    string
+		}{
+			"the victim alone":                      {clients{"victim": victim}, "victim by chain"},
+			"with the computed key":                 {clients{"victim": victim, "attacker": trusts(computed)}, "refused: client_ambiguous"},
+			"among many CAs of the name":            {clients{"victim": victim, "attacker": trusts(append(namesakes, computed)...)}, "refused: client_ambiguous"},
+			"the attacker alone, who harms nobody":  {clients{"attacker": trusts(computed)}, "attacker by chain"},
+			"the identifier leads to the victim's":  {clients{"victim": trusts(root), "attacker": trusts(unasked)}, "refused: client_ambiguous"},
+			"other CAs of the name change nothing":  {clients{"victim": trusts(root), "other": trusts(namesakes...)}, "victim by chain"},
+			"nor does a CA of another computed key": {clients{"victim": trusts(root), "attacker": trusts(issue(t, elsewhere, testca.Template{CommonName: "root", CA: true, Key: otherKey(t, root, issue(t, root, leaf("lab")))}))}, "victim by chain"},
+		} {
+			if got := decide(snapshotOf(t, c.clients), chainOf(lab), policies.Hint{}, time.Now()); got != c.want {
+				t.Errorf("%s, %s: got %s, want %s", curve, sentence, got, c.want)
+			}
+		}
+	}
+}
+
+// otherKey is the key that fits the signature of a certificate beside its CA's.
+func otherKey(t *testing.T, by, of *testca.Issued) crypto.Signer {
+	t.Helper()
+	for _, key := range fitting(t, of.Certificate) {
+		if !key.Equal(by.Key.Public()) {
+			return publicOnly{key}
+		}
+	}
+	t.Fatal("no other key")
+	return nil
 }

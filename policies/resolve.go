@@ -270,8 +270,9 @@ func appendNew(list, more, others []*authority) []*authority {
 // name is that of its issuer. It asks all that are likely and does not stop at
 // one: who may choose a key can make one that fits a given signature, without
 // being able to sign anything, and must not take the place of the CA that did.
-// But once there is one, no guess is worth a dear check: a name is free to choose,
-// and some dear keys of that name would use up what the decision may cost.
+// Which other key that is can be told ([truststore.Chain.OtherSigner]). So once there
+// is one, no guess is worth a dear check: a name is free to choose, and some dear
+// keys of that name would use up what the decision may cost.
 // own, which may be nil, is the CA that the certificate is of.
 func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificate, issuer [32]byte, own *authority) ([]*authority, error) {
 	if s.namesakes(issuer) && chain.SelfSigned(certificate) {
@@ -299,6 +300,30 @@ func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificat
 	}
 	if len(signers) == 0 && certificate == chain.Leaf {
 		return nil, weak
+	}
+	return s.withOthers(chain, certificate, issuer, signers)
+}
+
+// withOthers adds the CAs whose keys would fit the signature as well as those that were
+// found, wherever key identifiers lead.
+func (s *Snapshot) withOthers(chain *truststore.Chain, certificate *x509.Certificate, issuer [32]byte, signers []*authority) ([]*authority, error) {
+	if !s.namesakes(issuer) {
+		return signers, nil
+	}
+	for _, signer := range slices.Clone(signers) {
+		id, found, err := chain.OtherSigner(signer.anchors[0].Anchor, certificate)
+		if err != nil {
+			return nil, err
+		}
+		other, known := s.authority.get(id)
+		if !found || !known || slices.Contains(signers, other) {
+			continue
+		}
+		if signed, err := chain.Signed(other.anchors[0].Anchor, certificate); err != nil {
+			return nil, err
+		} else if signed {
+			signers = append(signers, other)
+		}
 	}
 	return signers, nil
 }

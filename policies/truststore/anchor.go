@@ -26,10 +26,11 @@ func NewAnchor(e Entry) *Anchor {
 }
 
 func anchorID(c *x509.Certificate, subject [sha256.Size]byte) [sha256.Size]byte {
-	sum := sha256.New()
-	sum.Write(subject[:])
-	sum.Write(publicKeyOf(c))
-	return [sha256.Size]byte(sum.Sum(nil))
+	return idOf(subject, publicKeyOf(c))
+}
+
+func idOf(subject [sha256.Size]byte, publicKey []byte) [sha256.Size]byte {
+	return sha256.Sum256(append(subject[:], publicKey...))
 }
 
 // IssuerName is the [NameKey] of the issuer of the anchor's certificate.

@@ -37,6 +37,7 @@ type Chain struct {
 	readNames   int // bytes of directory names, in them and among alternative names
 	policies    int // certificate policies that were followed
 	seen        map[link]error
+	others      map[link][]byte     // see OtherSigner
 	cas         []*x509.Certificate // see leading
 	led         bool
 	folded      map[*x509.Certificate]certNames
@@ -67,6 +68,7 @@ func NewChain(leaf *x509.Certificate, intermediates []*x509.Certificate) *Chain 
 		Thumbprint:    sha256.Sum256(leaf.Raw),
 		Intermediates: intermediates,
 		seen:          make(map[link]error),
+		others:        make(map[link][]byte),
 		folded:        make(map[*x509.Certificate]certNames),
 	}
 }
@@ -193,15 +195,22 @@ func (c *Chain) verified(issuer, subject *x509.Certificate) error {
 	if c.checks >= MaxSignatureChecks {
 		return decision.Denyf(decision.PathTooComplex, "certificate chain", "more than %d signature checks", MaxSignatureChecks)
 	}
-	cost := costOf(issuer) + costOfHash(subject)
-	if c.cost+cost > maxSignatureCost {
-		return decision.Denyf(decision.PathTooComplex, "certificate chain", "signature checks that take more than %d times as long as one on P-256", maxSignatureCost)
+	if err := c.spend(costOf(issuer) + costOfHash(subject)); err != nil {
+		return err
 	}
 	c.checks++
-	c.cost += cost
 	err := checkSignature(issuer, subject)
 	c.seen[key] = err
 	return err
+}
+
+// spend counts what a signature check costs, or something that takes as long.
+func (c *Chain) spend(cost int) error {
+	if c.cost+cost > maxSignatureCost {
+		return decision.Denyf(decision.PathTooComplex, "certificate chain", "signature checks that take more than %d times as long as one on P-256", maxSignatureCost)
+	}
+	c.cost += cost
+	return nil
 }
 
 func checkSignature(issuer, subject *x509.Certificate) error {
