@@ -21,6 +21,7 @@ import (
 	"github.com/certbearer/certbearer/extauthz/revocations"
 	"github.com/certbearer/certbearer/extauthz/state"
 	"github.com/certbearer/certbearer/extauthz/testca"
+	"github.com/certbearer/certbearer/policies"
 	"github.com/certbearer/certbearer/policies/revocation"
 	"github.com/certbearer/certbearer/policies/truststore"
 )
@@ -366,5 +367,42 @@ func BenchmarkLearnWithoutRoom(b *testing.B) {
 		next := path()
 		b.StartTimer()
 		k.Learn(b.Context(), clients.Client("a"), next)
+	}
+}
+
+// Requests go on while very many clients come at once: who asks does not wait until
+// the last of them is taken over.
+func TestRequestsGoOnWhileManyClientsComeAndGo(t *testing.T) {
+	t.Parallel()
+	const many = 10_000
+	ca := newCA(t, "CA")
+	leaf := issue(t, ca, testca.Template{CommonName: "leaf", OCSP: []string{"http://ca.example/"}})
+	k := keep(t, func(c *revocations.Config) { c.Backend, c.Wait = new(changing), 0 })
+	documents := map[string]fields{"a": asking(fields{"hosts": []string{"ca.example"}}, ca)}
+	one := snapshot(t, nil, documents)
+	for i := range many {
+		documents[fmt.Sprint("c", i)] = asking(fields{"locations": []string{"http://ca.example/a.crl"}}, ca)
+	}
+	all := snapshot(t, one, documents)
+	k.Follow(one)
+	for _, step := range []struct {
+		sentence string
+		next     *policies.Snapshot
+	}{{"they come", all}, {"they go", one}} {
+		done := make(chan struct{})
+		go func() { defer close(done); k.Follow(step.next) }()
+		answered := 0
+		for busy := true; busy; {
+			select {
+			case <-done:
+				busy = false
+			default:
+				k.Learn(t.Context(), one.Client("a"), pathOf(leaf, ca))
+				answered++
+			}
+		}
+		if answered < 100 {
+			t.Errorf("while %s %d requests were answered", step.sentence, answered)
+		}
 	}
 }

@@ -64,6 +64,18 @@ func (s *source) location() Location {
 	return l
 }
 
+// some returns a few of the owners.
+func (s *source) some(most int) []string {
+	var names []string
+	for name := range s.owners {
+		if len(names) == most {
+			break
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // follow keeps one source fresh until the context ends.
@@ -94,9 +106,9 @@ func (f *Fetcher) follow(ctx context.Context, s *source) {
 // attempt asks once and returns when to ask again.
 func (f *Fetcher) attempt(ctx context.Context, s *source) time.Duration {
 	f.mu.Lock()
-	l := s.location()
+	l, owners := s.location(), s.some(maxAskedFor)
 	f.mu.Unlock()
-	err := f.fetch(ctx, s, l)
+	err := f.fetch(ctx, s, l, owners)
 	if ctx.Err() != nil {
 		return 0
 	}
@@ -114,8 +126,8 @@ func (f *Fetcher) attempt(ctx context.Context, s *source) time.Duration {
 }
 
 // fetch asks the location, one of few at once, and takes what it answers.
-func (f *Fetcher) fetch(ctx context.Context, s *source, l Location) error {
-	release := f.slots.take(ctx, l)
+func (f *Fetcher) fetch(ctx context.Context, s *source, l Location, owners []string) error {
+	release := f.slots.take(ctx, l, owners)
 	if release == nil {
 		return ctx.Err()
 	}
