@@ -2,6 +2,7 @@ package truststore
 
 import (
 	"crypto/x509"
+	"math/big"
 	"net/netip"
 )
 
@@ -17,7 +18,20 @@ func NameOf(c *x509.Certificate) string {
 	if name := AltNameOf(c); name != "" {
 		return name
 	}
-	return bounded("serial:" + c.SerialNumber.Text(16))
+	return "serial:" + shownSerial(c.SerialNumber)
+}
+
+// maxSerialBits are those of a serial number that is as long as one may be (RFC 5280
+// 4.1.2.2).
+const maxSerialBits = 20 * 8
+
+// shownSerial writes the first digits of a number that is longer: it may have as many
+// as the certificate has bytes.
+func shownSerial(serial *big.Int) string {
+	if beyond := serial.BitLen() - maxSerialBits; beyond > 0 {
+		return new(big.Int).Rsh(serial, uint(beyond)).Text(16) + "…"
+	}
+	return serial.Text(16)
 }
 
 // AltNameOf returns the alternative name that stands for the subject of a certificate

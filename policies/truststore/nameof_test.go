@@ -1,8 +1,10 @@
 package truststore_test
 
 import (
+	"crypto/x509"
 	"math/big"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -40,6 +42,38 @@ func TestACertificateIsNamedByWhatItHas(t *testing.T) {
 				t.Errorf("%q stands in for the subject, want %q", got, c.standsIn)
 			}
 		})
+	}
+}
+
+// Each path that falls names its certificate: what that costs is bounded, whatever
+// stands in the certificate.
+func TestANameCostsLittleToMake(t *testing.T) {
+	var many []string
+	for range 3000 {
+		many = append(many, "a.example")
+	}
+	serial := new(big.Int).Lsh(big.NewInt(0xbeef), 8*50000)
+	for sentence, c := range map[string]struct {
+		certificate *x509.Certificate
+		want        string
+	}{
+		"a serial number of 50 KB":  {&x509.Certificate{SerialNumber: serial}, "serial:beef" + strings.Repeat("0", 36) + "…"},
+		"a URI behind 3000 others":  {selfSigned(t, testca.Template{DNSNames: many, URIs: []string{"urn:a"}}).Certificate, "DNS:a.example"},
+		"a host name of many bytes": {selfSigned(t, testca.Template{DNSNames: []string{strings.Repeat("a", 50000)}}).Certificate, "DNS:" + strings.Repeat("a", 196) + "…"},
+	} {
+		if got := truststore.NameOf(c.certificate); got != c.want {
+			t.Errorf("%s: %q", sentence, got)
+		}
+		const times = 100
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range times {
+			truststore.NameOf(c.certificate)
+		}
+		runtime.ReadMemStats(&after)
+		if per := (after.TotalAlloc - before.TotalAlloc) / times; per > 2048 {
+			t.Errorf("%s: %d bytes for each", sentence, per)
+		}
 	}
 }
 
