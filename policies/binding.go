@@ -60,7 +60,7 @@ func (b bindingField) read(value json.RawMessage) (bound truststore.Binding, fau
 		}
 		var err error
 		if bound, err = truststore.ParseBinding(kind, text); err != nil {
-			return bound, &Fault{Field: m.name, Problem: errors.Unwrap(err).Error()} // without the kind, which the field says
+			return bound, &Fault{Field: m.name, Problem: errors.Unwrap(err).Error() + orTrustDomain(kind, text)} // without the kind, which the field says
 		}
 	}
 	return bound, nil
@@ -72,6 +72,15 @@ func (b bindingField) kindOf(member string) truststore.BindingKind {
 		return b.kinds[i]
 	}
 	return truststore.NoBinding
+}
+
+// orTrustDomain is added to the problem of a SPIFFE ID that is a trust domain.
+func orTrustDomain(kind truststore.BindingKind, text string) string {
+	_, err := truststore.ParseBinding(truststore.SPIFFETrustDomain, strings.TrimPrefix(text, "spiffe://"))
+	if kind != truststore.SPIFFEID || err != nil {
+		return ""
+	}
+	return `; for every workload of a trust domain write {"trustDomain": "td.example"}`
 }
 
 // meant is added to the problem of a member that there is not, as [meant] is.

@@ -127,6 +127,7 @@ func TestAnIDThatIsTurnedOffLeavesItsCertificatesToNobody(t *testing.T) {
 }
 
 func TestASPIFFEFieldThatIsNoneIsAFault(t *testing.T) {
+	const whole = `; for every workload of a trust domain write {"trustDomain": "td.example"}`
 	for sentence, c := range map[string]struct {
 		of   fields
 		want string
@@ -137,7 +138,8 @@ func TestASPIFFEFieldThatIsNoneIsAFault(t *testing.T) {
 		"a field in other letters":      {fields{"spiffe": fields{"trust_domain": "td"}}, "is not known: one of id, trustDomain (did you mean trustDomain?)"},
 		"an ID and a trust domain":      {fields{"spiffe": fields{"id": "spiffe://td/a", "trustDomain": "td"}}, "a client is one workload or those of one trust domain: keep one of the fields"},
 		"no text":                       {fields{"spiffe": fields{"id": 1}}, "spiffe.id: is not a string"},
-		"an ID without a path":          {fields{"spiffe": fields{"id": "spiffe://td"}}, "spiffe.id: is a trust domain's own SPIFFE ID: whoever authenticates has one with a path (X509-SVID 3.1)"},
+		"an ID without a path":          {fields{"spiffe": fields{"id": "spiffe://td"}}, "spiffe.id: is a trust domain's own SPIFFE ID: whoever authenticates has one with a path (X509-SVID 3.1)" + whole},
+		"a trust domain as ID":          {fields{"spiffe": fields{"id": "td.example"}}, "spiffe.id: is no SPIFFE ID: scheme is missing or invalid" + whole},
 		"an ID in upper case":           {fields{"spiffe": fields{"id": "spiffe://TD/a"}}, "spiffe.id: is no SPIFFE ID: trust domain characters are limited to lowercase letters, numbers, dots, dashes, and underscores"},
 		"an ID as trust domain":         {fields{"spiffe": fields{"trustDomain": "spiffe://td"}}, "spiffe.trustDomain: is no trust domain: write the name alone, without spiffe:// and path"},
 		"beside tlsClientAuth":          {fields{"spiffe": fields{"trustDomain": "td"}, "tlsClientAuth": fields{"sanDns": "a.example"}}, "spiffe: stands beside tlsClientAuth: a client is bound to one subject"},
