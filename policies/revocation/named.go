@@ -62,7 +62,7 @@ func ParseNamed(text string) (Named, error) {
 // [CRL.SignedBy] or a judgement has found its signer.
 func (v *View) Revokes(n Named) bool {
 	for _, list := range v.listing(n.issuer).each() {
-		if list.scope.onlyAttributes || list.signature.key() != n.about.key {
+		if list.scope.onlyAttributes || !list.signature.isBy(n.about.key) {
 			continue
 		}
 		if _, found := list.entries.find([]byte(n.about.serial)); found {

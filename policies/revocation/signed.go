@@ -45,10 +45,36 @@ type signature struct {
 	signed    []byte // a digest; of Ed25519 what is signed
 	octets    []byte
 
-	signer    atomic.Pointer[[sha256.Size]byte] // of the key, once it is known
+	signer    atomic.Pointer[fitting] // once it is known
 	mu        sync.Mutex
 	strangers [][sha256.Size]byte
 	oldest    int
+}
+
+// fitting are the keys that fit a signature: the one that was found to, and, of an ECDSA
+// signature, the one other that does. It is computed from the list, and may stand in a
+// CA certificate of somebody who wants the list to be his, and not the CA's: both are
+// taken for the signer, whichever was asked about first.
+type fitting struct{ key, other [sha256.Size]byte }
+
+func (f *fitting) has(key [sha256.Size]byte) bool { return f.key == key || f.other == key }
+
+func (s *signature) fittingOf(issuer signer) *fitting {
+	f := &fitting{issuer.key, issuer.key}
+	if key, is := issuer.certificate.PublicKey.(*ecdsa.PublicKey); is {
+		if other := truststore.OtherKey(key, s.octets, s.signed); other != nil {
+			if encoded, err := x509.MarshalPKIXPublicKey(other); err == nil {
+				f.other = sha256.Sum256(encoded)
+			}
+		}
+	}
+	return f
+}
+
+// isBy reports whether the key is known to fit the signature.
+func (s *signature) isBy(key [sha256.Size]byte) bool {
+	known := s.signer.Load()
+	return known != nil && known.has(key)
 }
 
 func (s *signature) of(head *x509.RevocationList, tbs []byte) error {
@@ -130,7 +156,7 @@ func (c *CRL) mayVouch(issuer *x509.Certificate) error {
 // key is the signer's, zero until it is known.
 func (s *signature) key() [sha256.Size]byte {
 	if known := s.signer.Load(); known != nil {
-		return *known
+		return known.key
 	}
 	return [sha256.Size]byte{}
 }
@@ -139,7 +165,7 @@ func (s *signature) key() [sha256.Size]byte {
 // counts the checks down that find that it did not.
 func (s *signature) by(issuer signer, failed *int) error {
 	if known := s.signer.Load(); known != nil {
-		if *known == issuer.key {
+		if known.has(issuer.key) {
 			return nil
 		}
 		return errOtherKey
@@ -159,7 +185,7 @@ func (s *signature) by(issuer signer, failed *int) error {
 		}
 		return err
 	}
-	s.signer.Store(&issuer.key)
+	s.signer.Store(s.fittingOf(issuer))
 	s.strangers = nil
 	return nil
 }

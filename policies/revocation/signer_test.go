@@ -2,9 +2,15 @@ package revocation_test
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
+	"io"
 	"math/big"
 	"strings"
 	"testing"
@@ -13,6 +19,7 @@ import (
 	"github.com/certbearer/certbearer/extauthz/testca"
 	"github.com/certbearer/certbearer/policies/decision"
 	"github.com/certbearer/certbearer/policies/revocation"
+	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 // respelled is a name of one common name, as a UTF8String.
@@ -422,5 +429,67 @@ func TestAPathThatIsTooComplexIsRefusedAsThat(t *testing.T) {
 	_, err := revocation.NewView(nil, lists, nil).Judge(path(issue(t, ca, testca.Template{CommonName: "leaf"}), ca), revocation.Policy{Mode: revocation.Soft}, noon)
 	if err == nil || decision.ReasonOf(err) != decision.PathTooComplex || !strings.Contains(err.Error(), "leaf") {
 		t.Error(err)
+	}
+}
+
+// computedFrom makes a CA certificate with the name of the list's CA, and the second key
+// that fits the list's signature: anybody computes it, and nobody has its other half.
+func computedFrom(t *testing.T, der []byte, ca *testca.Issued) *testca.Issued {
+	t.Helper()
+	read, err := x509.ParseRevocationList(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256(read.RawTBSRevocationList)
+	other := truststore.OtherKey(ca.Certificate.PublicKey.(*ecdsa.PublicKey), read.Signature, digest[:])
+	if other == nil || other.Equal(ca.Certificate.PublicKey) {
+		t.Fatal("no other key")
+	}
+	computed := issue(t, newCA(t, "elsewhere"), testca.Template{CommonName: "CA", CA: true, Key: publicOnly{other}, ExtraExtensions: []pkix.Extension{{
+		Id: asn1.ObjectIdentifier{2, 5, 29, 14}, Value: append([]byte{4, byte(len(ca.Certificate.SubjectKeyId))}, ca.Certificate.SubjectKeyId...)}}})
+	if err := read.CheckSignatureFrom(computed.Certificate); err != nil {
+		t.Fatalf("the computed key does not fit: %v", err)
+	}
+	return computed
+}
+
+// publicOnly stands for a key whose private half nobody has.
+type publicOnly struct{ public crypto.PublicKey }
+
+func (k publicOnly) Public() crypto.PublicKey { return k.public }
+
+func (publicOnly) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("no private key")
+}
+
+// Whoever asks first whose a list is must not take it from the CA.
+func TestAKeyThatWasComputedFromAListTakesItFromNobody(t *testing.T) {
+	ca := newCA(t, "CA")
+	leaf, good := issue(t, ca, testca.Template{CommonName: "leaf"}), issue(t, ca, testca.Template{CommonName: "good"})
+	crl := list{by: ca, entries: []listed{revoking(leaf)}}
+	der := crl.der(t)
+	computed := computedFrom(t, der, ca)
+	for _, first := range []*testca.Issued{ca, computed} {
+		parsed, err := revocation.ParseCRL(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, by := range []*testca.Issued{first, ca, computed} {
+			if err := parsed.SignedBy(by.Certificate); err != nil {
+				t.Errorf("asked about %s first: %v", first.Certificate.Issuer, err)
+			}
+		}
+		if err := parsed.SignedBy(newCA(t, "CA").Certificate); err == nil {
+			t.Error("a third key is taken for the signer")
+		}
+		view := revocation.NewView(nil, []*revocation.CRL{parsed}, nil)
+		for c, want := range map[*testca.Issued]string{leaf: "certificate_revoked", good: "good"} {
+			if got := judged(view, revocation.Hard, c, ca); got != want {
+				t.Errorf("asked about %s first: got %s, want %s", first.Certificate.Issuer, got, want)
+			}
+		}
+		if name := revocation.NamesOf(truststore.Path{leaf.Certificate, ca.Certificate})[0]; !view.Revokes(name) {
+			t.Errorf("asked about %s first: its tokens are not revoked", first.Certificate.Issuer)
+		}
 	}
 }

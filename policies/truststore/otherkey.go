@@ -19,8 +19,7 @@ import (
 // that is too much. found is false for keys of other kinds, and for names of other issuers.
 func (c *Chain) OtherSigner(anchor *Anchor, certificate *x509.Certificate) (id [sha256.Size]byte, found bool, err error) {
 	key, is := anchor.Certificate.PublicKey.(*ecdsa.PublicKey)
-	r, _, ok := readECDSA(certificate)
-	if !is || !ok || !c.named(anchor.Certificate, certificate) {
+	if _, _, ok := readECDSA(certificate.Signature); !is || !ok || !c.named(anchor.Certificate, certificate) {
 		return id, false, nil
 	}
 	signature := link{string(anchor.Certificate.RawSubjectPublicKeyInfo), certificate}
@@ -29,7 +28,7 @@ func (c *Chain) OtherSigner(anchor *Anchor, certificate *x509.Certificate) (id [
 		if err := c.spend(costOf(anchor.Certificate) + costOfHash(certificate)); err != nil {
 			return id, false, err
 		}
-		if other := otherKey(key, r, digestOf(certificate)); other != nil {
+		if other := OtherKey(key, certificate.Signature, digestOf(certificate)); other != nil {
 			encoded, _ = x509.MarshalPKIXPublicKey(other) // it is of a curve that has an encoding
 		}
 		c.others[signature] = encoded
@@ -50,10 +49,16 @@ func digestOf(c *x509.Certificate) []byte {
 	return sum.Sum(nil)
 }
 
-// otherKey returns the key Q' that verifies what Q does: with R = s^-1(zG + rQ) the
-// signature has the x of R, and -R has it too, so that Q' = r^-1(-sR - zG), which is
-// -(Q + 2zr^-1 G). nil if there is none.
-func otherKey(key *ecdsa.PublicKey, r *big.Int, digest []byte) *ecdsa.PublicKey {
+// OtherKey returns the key that fits an ECDSA signature of the digest beside the one
+// that does; nil if there is none. Anybody can compute it, and nobody can sign with it.
+//
+// With R = s^-1(zG + rQ) the signature has the x of R, and -R has it too: the other key
+// is r^-1(-sR - zG), which is -(Q + 2zr^-1 G).
+func OtherKey(key *ecdsa.PublicKey, signature, digest []byte) *ecdsa.PublicKey {
+	r, _, ok := readECDSA(signature)
+	if !ok {
+		return nil
+	}
 	params := key.Params()
 	octets := (params.BitSize + 7) / 8
 	z := new(big.Int).SetBytes(digest[:min(len(digest), octets)]) // FIPS 186-5 6.4.1

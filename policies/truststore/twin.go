@@ -31,8 +31,8 @@ type twin struct {
 }
 
 func twinOf(c *x509.Certificate) *twin {
-	r, s, ok := readECDSA(c)
-	if !ok {
+	r, s, ok := readECDSA(c.Signature)
+	if !ok || keyOf(c.SignatureAlgorithm) != x509.ECDSA {
 		return &twin{}
 	}
 	n := orderOf(r, s)
@@ -43,12 +43,9 @@ func twinOf(c *x509.Certificate) *twin {
 	return &twin{sha256.Sum256(der), ok}
 }
 
-func readECDSA(c *x509.Certificate) (r, s *big.Int, ok bool) {
-	if keyOf(c.SignatureAlgorithm) != x509.ECDSA {
-		return nil, nil, false
-	}
+func readECDSA(signature []byte) (r, s *big.Int, ok bool) {
 	r, s = new(big.Int), new(big.Int)
-	input, inner := cryptobyte.String(c.Signature), cryptobyte.String(nil)
+	input, inner := cryptobyte.String(signature), cryptobyte.String(nil)
 	ok = input.ReadASN1(&inner, asn1.SEQUENCE) && input.Empty() &&
 		inner.ReadASN1Integer(r) && inner.ReadASN1Integer(s) && inner.Empty() && s.Sign() > 0
 	return r, s, ok
