@@ -1,5 +1,7 @@
 package revocation
 
+import "context"
+
 // CheckAddress is what is asked on every dial.
 var CheckAddress = checkAddress
 
@@ -22,3 +24,6 @@ func (f *Fetcher) Wants(owner string, l Location) bool {
 
 // Strangers is how many keys the list remembers not to be signed with.
 func (c *CRL) Strangers() int { return len(c.signature.strangers) }
+
+// Reading takes the place of a list that is read, until the function is called.
+func (f *Fetcher) Reading(ctx context.Context) func() { return f.slots.read(ctx) }

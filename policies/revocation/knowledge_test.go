@@ -354,7 +354,9 @@ func TestManyChangesAtOnceMakeFewViews(t *testing.T) {
 	})
 	stop := run(t, f)
 	for i := range 8 {
-		want(t, f, fmt.Sprint(i), crlAt(fmt.Sprintf("http://ca%d.example/", i), ca))
+		if err := f.Want(fmt.Sprint(i), crlAt(fmt.Sprintf("http://ca%d.example/", i), ca)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	<-entered
 	for known := 0; known < 8; {
