@@ -31,25 +31,75 @@ func standardAccepts(chain *truststore.Chain, anchors []*truststore.Anchor, at t
 }
 
 // documentedClass names the class of docs/validation.md for which certbearer may
-// accept a path that crypto/x509 refuses, "" if there is none.
-func documentedClass(path truststore.Path, at time.Time) string {
+// accept a path that crypto/x509 refuses with an error, "" if there is none.
+func documentedClass(path truststore.Path, at time.Time, standard error) string {
+	if ofNoConstrainedKind(path, standard) {
+		return "names of other kinds"
+	}
 	for i, certificate := range path {
 		for _, id := range certificate.UnhandledCriticalExtensions {
 			if id.Equal(asn1.ObjectIdentifier{2, 5, 29, 30}) {
 				return "directory names"
 			}
+			if id.Equal(asn1.ObjectIdentifier{2, 5, 29, 17}) {
+				return "alternative names"
+			}
 		}
 		if i > 0 && !bytes.Equal(path[i-1].RawIssuer, certificate.RawSubject) {
 			return "names"
 		}
-		if i > 0 && truststore.NameKey(certificate.RawSubject) == truststore.NameKey(certificate.RawIssuer) {
+		anchor := i == len(path)-1 // which is nearly always, and is held to no constraint of its own
+		if i > 0 && !anchor && truststore.NameKey(certificate.RawSubject) == truststore.NameKey(certificate.RawIssuer) {
 			return "self-issued"
 		}
 		if at.After(certificate.NotAfter) {
 			return "seconds"
 		}
+		if i > 0 && belowExcludedHost(certificate, path[:i]) {
+			return "excluded hosts"
+		}
 	}
 	return ""
+}
+
+// ofNoConstrainedKind reports whether crypto/x509 could not read an alternative name of
+// a kind that no CA of the path has a constraint on.
+func ofNoConstrainedKind(path truststore.Path, standard error) bool {
+	var constraints func(*x509.Certificate) int
+	switch text := standard.Error(); {
+	case strings.Contains(text, "URI"):
+		constraints = func(c *x509.Certificate) int { return len(c.PermittedURIDomains) + len(c.ExcludedURIDomains) }
+	case strings.Contains(text, "cannot parse rfc822Name"):
+		constraints = func(c *x509.Certificate) int { return len(c.PermittedEmailAddresses) + len(c.ExcludedEmailAddresses) }
+	case strings.Contains(text, "cannot parse dnsName"):
+		constraints = func(c *x509.Certificate) int { return len(c.PermittedDNSDomains) + len(c.ExcludedDNSDomains) }
+	default:
+		return false
+	}
+	return !slices.ContainsFunc(path[1:], func(ca *x509.Certificate) bool { return constraints(ca) > 0 })
+}
+
+// belowExcludedHost reports whether a mailbox or a URI below the CA is of a host under
+// one that the CA excludes.
+func belowExcludedHost(ca *x509.Certificate, below truststore.Path) bool {
+	under := func(host string, excluded []string) bool {
+		return slices.ContainsFunc(excluded, func(base string) bool {
+			return base != "" && strings.HasSuffix(strings.ToLower(host), "."+strings.ToLower(base))
+		})
+	}
+	for _, certificate := range below {
+		for _, mailbox := range certificate.EmailAddresses {
+			if under(mailbox[strings.LastIndexByte(mailbox, '@')+1:], ca.ExcludedEmailAddresses) {
+				return true
+			}
+		}
+		for _, uri := range certificate.URIs {
+			if under(uri.Hostname(), ca.ExcludedURIDomains) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // differ fails if one of the profiles accepts what crypto/x509 refuses, and no class
@@ -70,7 +120,7 @@ func differ(t *testing.T, chain *truststore.Chain, anchors []*truststore.Anchor,
 	switch {
 	case strictly == nil && err != nil:
 		t.Errorf("accepted by strict, and not by compatible: %v", err)
-	case err == nil && standard != nil && documentedClass(path, at) == "":
+	case err == nil && standard != nil && documentedClass(path, at, standard) == "":
 		t.Errorf("accepted here, and not by crypto/x509: %v", standard)
 	case err != nil && standard == nil && !documentedRefusal(err):
 		t.Errorf("accepted by crypto/x509, and not here: %v", err)
@@ -112,6 +162,8 @@ func FuzzDifferential(f *testing.F) {
 	seed(ce(37, false, 0x30, 0))
 	seed(ce(19, true, 0x30, 6, 1, 1, 0xff, 2, 1, 0))
 	seed(ce(15, true, 3, 2, 2, 4))
+	seed(excludes(email("example")))
+	seed(excludes(uri("example")))
 	seed(permits(dns(".example")))
 	seed(notCritical(excludes(dns(".lab.example"))))
 	seed(notCritical(forbidsAny(0)))
