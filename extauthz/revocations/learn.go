@@ -32,17 +32,22 @@ func (k *Keeper) Learn(ctx context.Context, of *policies.Client, path truststore
 // ask returns what is worth to be waited for, and until when; with something to wait
 // for, done says that it is over.
 func (k *Keeper) ask(of *policies.Client, path truststore.Path, now time.Time) (waiting []revocation.Location, until time.Time, done func()) {
+	before := k.client(of)
+	found := before.locationsOf(path) // which takes a while, and so without the lock
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	c := k.clients[of.ID()]
 	if c == nil {
 		return nil, now, nil
 	}
+	if before == nil || c.record != before.record { // its document has just changed
+		found = c.locationsOf(path)
+	}
 	if now.Before(c.patience) { // its document has just come
 		waiting, until = slices.Clone(c.base), c.patience
 	}
-	for _, location := range revocation.LocationsOf(path, c.stores, c.asks.Hosts) {
-		a := k.askOne(c, location, now)
+	for i, location := range found.locations {
+		a := k.askOne(c, location, found.questions[i], now)
 		if a == nil || !now.Before(a.patience) {
 			continue
 		}
@@ -55,6 +60,31 @@ func (k *Keeper) ask(of *policies.Client, path truststore.Path, now time.Time) (
 		return nil, now, nil
 	}
 	return waiting, until, func() { k.endWait(c) }
+}
+
+func (k *Keeper) client(of *policies.Client) *client {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.clients[of.ID()]
+}
+
+// foundLocations are those of a path that a client believes, and what they are asked.
+type foundLocations struct {
+	locations []revocation.Location
+	questions []question
+}
+
+// locationsOf looks at nothing of the client that changes.
+func (c *client) locationsOf(path truststore.Path) (found foundLocations) {
+	if c == nil {
+		return found
+	}
+	hashes := make(certificateHashes)
+	found.locations = revocation.LocationsOf(path, storedBy(c.record, hashes), c.asks.Hosts)
+	for _, location := range found.locations {
+		found.questions = append(found.questions, hashes.question(location))
+	}
+	return found
 }
 
 // mayWait counts one who waits, unless there are as many as may be: who waits has the
@@ -75,9 +105,8 @@ func (k *Keeper) endWait(c *client) {
 }
 
 // askOne returns nil for what cannot be asked.
-func (k *Keeper) askOne(c *client, location revocation.Location, now time.Time) *asked {
-	q := questionOf(location)
-	if c.isBase(q) {
+func (k *Keeper) askOne(c *client, location revocation.Location, q question, now time.Time) *asked {
+	if c.ahead[q] {
 		return nil // asked ahead of requests
 	}
 	known := c.asked[q]
@@ -104,22 +133,34 @@ func (k *Keeper) askOne(c *client, location revocation.Location, now time.Time) 
 	return known
 }
 
-// stores reports whether the operator put the certificate there.
-func (c *client) stores(certificate *x509.Certificate) bool {
-	thumbprint := sha256.Sum256(certificate.Raw)
-	return c.record.HasPin(thumbprint) || slices.ContainsFunc(c.record.Anchors(), func(a *truststore.Anchor) bool { return a.Thumbprint == thumbprint })
+// storedBy reports whether the operator put a certificate into the client's store.
+func storedBy(record *policies.Client, hashes certificateHashes) func(*x509.Certificate) bool {
+	anchors := record.Anchors()
+	return func(certificate *x509.Certificate) bool {
+		thumbprint := hashes.of(certificate)
+		return record.HasPin(thumbprint) || slices.ContainsFunc(anchors, func(a *truststore.Anchor) bool { return a.Thumbprint == thumbprint })
+	}
 }
 
-func (c *client) isBase(q question) bool {
-	return slices.ContainsFunc(c.base, func(l revocation.Location) bool { return questionOf(l) == q })
+// certificateHashes are the SHA-256 of certificates. Many locations are of one, and a
+// store may have a large one.
+type certificateHashes map[*x509.Certificate][sha256.Size]byte
+
+func (h certificateHashes) of(certificate *x509.Certificate) [sha256.Size]byte {
+	sum, known := h[certificate]
+	if !known {
+		sum = sha256.Sum256(certificate.Raw)
+		h[certificate] = sum
+	}
+	return sum
 }
 
-// questionOf is that of a location with one issuer, as presented certificates have
+// question is that of a location with one issuer, as presented certificates have
 // them.
-func questionOf(l revocation.Location) question {
-	q := question{url: l.URL, issuer: sha256.Sum256(l.Issuers[0].Raw)}
+func (h certificateHashes) question(l revocation.Location) question {
+	q := question{url: l.URL, issuer: h.of(l.Issuers[0])}
 	if l.Certificate != nil {
-		q.about = sha256.Sum256(l.Certificate.Raw)
+		q.about = h.of(l.Certificate)
 	}
 	return q
 }

@@ -88,6 +88,7 @@ type client struct {
 	record *policies.Client
 	asks   policies.Revocation
 	base   []revocation.Location // of the document and of the store
+	ahead  map[question]bool     // what those are asked, ahead of requests
 	// patience is until when somebody may wait for those.
 	patience time.Time
 	waiting  int // callers of Learn that wait
@@ -246,6 +247,11 @@ func (c *client) bound() {
 		urls[l.URL] = true
 		return false
 	})
+	hashes := make(certificateHashes)
+	c.ahead = make(map[question]bool, len(c.base))
+	for _, l := range c.base {
+		c.ahead[hashes.question(l)] = true
+	}
 }
 
 // inherit takes over what was asked for certificates, if all that it was believed by
@@ -369,15 +375,11 @@ func (k *Keeper) tidyOne(id string, now time.Time) {
 // certificate that is revoked is, for it is refused and nothing is missing: it goes
 // only if there are no others. It returns what it let go.
 func (c *client) makeRoom(view *revocation.View) *asked {
-	var oldest question
-	var found *asked
-	var revoked bool
-	for q, a := range c.asked {
-		is := a.isRevoked(view)
-		if found == nil || revoked && !is || revoked == is && a.needed.Before(found.needed) {
-			oldest, found, revoked = q, a, is
-		}
-	}
+	byAge := slices.SortedFunc(maps.Keys(c.asked), func(a, b question) int { return c.asked[a].needed.Compare(c.asked[b].needed) })
+	// Whether one is revoked is asked of as few as can be: its CA may have many lists.
+	i := slices.IndexFunc(byAge, func(q question) bool { return !c.asked[q].isRevoked(view) })
+	oldest := byAge[max(i, 0)]
+	found := c.asked[oldest]
 	delete(c.asked, oldest)
 	return found
 }
