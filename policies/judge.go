@@ -44,7 +44,7 @@ type Accepted struct {
 func (c *Client) Judge(s *Snapshot, chain *truststore.Chain, view *revocation.View, at time.Time, t *decision.Trace) (Accepted, error) {
 	accepted, err := c.judge(s, chain, at)
 	if err == nil {
-		accepted, err = c.unrevoked(accepted, view, at)
+		accepted, err = c.unrevoked(chain, accepted, view, at)
 	}
 	if err != nil {
 		chain.Refuse(err)
@@ -61,14 +61,16 @@ func (c *Client) Judge(s *Snapshot, chain *truststore.Chain, view *revocation.Vi
 // itself, it goes on over those of the client's CAs that issued that one: whether an
 // intermediate was taken back must not hang on whether it is also in the store, nor
 // on whether the caller presents it.
-func (c *Client) unrevoked(a Accepted, view *revocation.View, at time.Time) (Accepted, error) {
+func (c *Client) unrevoked(chain *truststore.Chain, a Accepted, view *revocation.View, at time.Time) (Accepted, error) {
 	policy := c.revocationPolicy()
 	if policy.Mode == revocation.Off {
 		return a, nil
 	}
-	a.Asked = revocation.Onward(a.Path, c.extra().anchors)
 	var err error
-	if a.Revocation, err = view.Judge(a.Asked, policy, at); err != nil {
+	if a.Asked, err = revocation.Onward(chain, a.Path, c.extra().anchors); err != nil {
+		return a, err
+	}
+	if a.Revocation, err = view.JudgeWithin(chain.Work(), a.Asked, policy, at); err != nil {
 		return a, err
 	}
 	for _, name := range revocation.NamesOf(a.Asked) {

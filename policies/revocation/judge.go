@@ -44,7 +44,12 @@ type Verdict struct {
 	Missing []error
 }
 
-// Judge asks about every certificate of the path but the anchor, whose issuer
+// Judge is JudgeWithin for a decision that has taken nothing yet.
+func (v *View) Judge(path []*x509.Certificate, policy Policy, at time.Time) (Verdict, error) {
+	return v.JudgeWithin(new(truststore.Work), path, policy, at)
+}
+
+// JudgeWithin asks about every certificate of the path but the anchor, whose issuer
 // nobody knows. path is validated: each certificate is signed by the next. A
 // pinned certificate is a path of one, with nothing to ask, unless its issuer is
 // in the client's store: then [WithIssuers] makes the path.
@@ -52,25 +57,30 @@ type Verdict struct {
 // The error is a *decision.Denial: CertificateRevoked where any of them is known
 // to be revoked, whatever else is missing; in hard mode RevocationStale where all
 // that is known is past its nextUpdate, and RevocationUnavailable where nothing is
-// known that can be believed; PathTooComplex, in soft mode too, where so many lists of
-// an issuer's name are signed by others that not all were looked at.
+// known that can be believed; PathTooComplex, in soft mode too, where there is more
+// to ask than work leaves to the decision. Of lists whose signer nobody has found yet, the
+// next judgement then finds more.
 //
 // What was once listed stays revoked when the list has ended, until a newer one
 // is without it: a responder that is silenced takes nothing back.
-func (v *View) Judge(path []*x509.Certificate, policy Policy, at time.Time) (Verdict, error) {
+func (v *View) JudgeWithin(work *truststore.Work, path []*x509.Certificate, policy Policy, at time.Time) (Verdict, error) {
 	if policy.Mode == Off || len(path) < 2 {
 		return Verdict{}, nil
 	}
 	verdict := Verdict{Status: Good, Stamp: Stamp{make([]stampPart, 0, len(path)-1)}}
-	checks := maxFailedChecks
-	above := v.issuersOf(path)
+	above, err := v.issuersOf(path, work)
+	if err != nil {
+		return Verdict{}, err
+	}
 	for i, c := range path[:len(path)-1] {
 		issuer := above[i]
 		about := subject{issuer.key, string(serialContent(c.SerialNumber))}
 		known := askable{v.listing(issuer.name), v.hearing(stand{issuer.name, about})}
 		verdict.Stamp.parts = append(verdict.Stamp.parts, stampPart{issuer.name, remember(known.lists), about, remember(known.heard)})
-		until, err := known.judge(question{c, above[i : i+sameEntity(above[i:])], at, &checks})
+		until, err := known.judge(question{c, above[i : i+sameEntity(above[i:])], at, work})
 		switch {
+		case isTooMuch(err):
+			return Verdict{}, decision.Denyf(decision.PathTooComplex, describe(c), "what is known of its revocation: %w", errors.Unwrap(err))
 		case err != nil && refuses(err):
 			return Verdict{}, err
 		case err != nil:
@@ -98,12 +108,19 @@ type issuer struct {
 	name nameKey
 }
 
-func (v *View) issuersOf(path []*x509.Certificate) []issuer {
+func (v *View) issuersOf(path []*x509.Certificate, work *truststore.Work) ([]issuer, error) {
 	all := make([]issuer, 0, len(path)-1)
 	for _, c := range path[1:] {
-		all = append(all, issuer{signerOf(c), v.nameOf(c.RawSubject)})
+		name, spelled := v.spelledAs(c.RawSubject)
+		if !spelled {
+			if err := work.ReadNames(len(c.RawSubject)); err != nil {
+				return nil, err
+			}
+			name = truststore.NameKey(c.RawSubject)
+		}
+		all = append(all, issuer{signerOf(c), name})
 	}
-	return all
+	return all, nil
 }
 
 // sameEntity returns how many at the start of the path are one CA, which issued for
@@ -116,12 +133,22 @@ func sameEntity(above []issuer) int {
 	return n
 }
 
+// lookUpsOfList is how many look-ups take as long as it takes to ask a list.
+const lookUpsOfList = 2
+
+// lookUp counts look-ups. Each of the issuer's other keys is asked for, too.
+func (q question) lookUp(count int) error {
+	return q.work.LookUp(count + count*(len(q.entity)-1)/4)
+}
+
+func isTooMuch(err error) bool { return decision.ReasonOf(err) == decision.PathTooComplex }
+
 // question is about one certificate.
 type question struct {
 	c      *x509.Certificate
 	entity []issuer // the issuer, and above it its other keys
 	at     time.Time
-	checks *int // of signatures that may still fail
+	work   *truststore.Work
 }
 
 func (q question) issuer() *x509.Certificate { return q.entity[0].certificate }
@@ -170,6 +197,9 @@ type askable struct {
 // judge returns until when the certificate is known not to be revoked.
 func (k askable) judge(q question) (time.Time, error) {
 	f := finding{question: q, lists: k.lists.each(), serial: serialContent(q.c.SerialNumber)}
+	if err := f.lookUp(lookUpsOfList * len(f.lists)); err != nil {
+		return time.Time{}, err
+	}
 	for i, list := range f.lists {
 		if err := f.ask(list, i < k.lists.vouching); err != nil {
 			return time.Time{}, err
@@ -214,8 +244,8 @@ func (f *finding) ask(list *CRL, vouching bool) error {
 	}
 	by, err := f.signer(list)
 	switch {
-	case errors.Is(err, errTooManyChecks):
-		return decision.Deny(decision.PathTooComplex, describe(f.c), err)
+	case isTooMuch(err):
+		return err
 	case err != nil:
 		return f.refuse(list, err)
 	case f.serial == nil:
@@ -235,8 +265,8 @@ func (f *finding) ask(list *CRL, vouching bool) error {
 func (f *finding) signer(list *CRL) (signer, error) {
 	var first error
 	for _, one := range f.entity {
-		err := list.signature.by(one.signer, f.checks)
-		if err == nil || errors.Is(err, errTooManyChecks) {
+		err := list.signature.by(one.signer, f.work)
+		if err == nil || isTooMuch(err) {
 			return one.signer, err
 		}
 		if first == nil {
@@ -264,9 +294,13 @@ func (f *finding) vouch(list *CRL, by signer) error {
 	if list.Delta || !list.scope.speaksFor(f.c) {
 		return f.refuse(list, errOtherCertificates)
 	}
-	if list.scope.pointed && !f.read {
-		f.points, f.unread = reasonsByName(f.c)
-		f.read = true
+	if list.scope.pointed {
+		if err := f.readPoints(); err != nil {
+			return err
+		}
+		if err := f.lookUp(len(list.scope.points)); err != nil {
+			return err
+		}
 	}
 	if list.scope.pointed && f.unread != nil {
 		return f.refuse(list, f.unread)
@@ -288,12 +322,28 @@ func (f *finding) vouch(list *CRL, by signer) error {
 	return nil
 }
 
+// readPoints reads the distribution points of the certificate, once.
+func (f *finding) readPoints() error {
+	if f.read {
+		return nil
+	}
+	if err := f.work.ReadNames(pointBytes(f.c)); err != nil {
+		return err
+	}
+	f.points, f.unread = reasonsByName(f.c)
+	f.read = true
+	return nil
+}
+
 func (f *finding) hear(answer *Answer) error {
 	if answer.Revoked {
 		return revokedBy(f.c, answer.Since, answer.Reason, "the OCSP responder of "+bounded(truststore.NameOf(f.issuer())))
 	}
+	revoked, err := f.revokes(answer.responder)
 	switch {
-	case f.revokes(answer.responder):
+	case err != nil:
+		return err
+	case revoked:
 		return f.refuse(nil, errResponderRevoked)
 	case answer.ThisUpdate.After(f.at.Add(maxSkew)):
 		return f.refuse(nil, errAnswerFuture)
@@ -306,22 +356,27 @@ func (f *finding) hear(answer *Answer) error {
 }
 
 // revokes reports whether a list of the issuer has the serial number.
-func (f *finding) revokes(serial []byte) bool {
-	if serial == nil {
-		return false
+func (f *finding) revokes(serial []byte) (bool, error) {
+	if err := f.lookUp(1); err != nil || serial == nil {
+		return false, err
+	}
+	if err := f.lookUp(lookUpsOfList * len(f.lists)); err != nil {
+		return false, err
 	}
 	for _, list := range f.lists {
 		if list.scope.onlyAttributes {
 			continue
 		}
-		if _, err := f.signer(list); err != nil {
+		if _, err := f.signer(list); isTooMuch(err) {
+			return false, err
+		} else if err != nil {
 			continue
 		}
 		if _, found := list.entries.find(serial); found {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // speaking is the tally that counts. Without a list of the certificate's own key, own

@@ -29,6 +29,9 @@ func LocationsOf(path []*x509.Certificate, stored func(*x509.Certificate) bool, 
 	for i := 0; i+1 < len(path); i++ {
 		c, issuer := path[i], path[i+1:i+2]
 		trusted := stored(c)
+		if !trusted && len(hosts) == 0 {
+			continue
+		}
 		for _, location := range locationsIn(c) {
 			if len(all) < maxLocationsOfPath && CheckURL(location.URL) == nil && (trusted || isAmong(hosts, location.URL)) {
 				location.Issuers = issuer
@@ -87,6 +90,9 @@ func StoredLocations(certificate *x509.Certificate, anchors []*truststore.Anchor
 	if len(LocationsOf([]*x509.Certificate{certificate, certificate}, stored, nil)) == 0 {
 		return nil
 	}
-	path := WithIssuers(certificate, anchors)
-	return LocationsOf(path[:min(len(path), 2)], stored, nil)
+	issuer, err := truststore.NewChain(certificate, nil).StoredIssuer(certificate, anchors)
+	if issuer == nil || err != nil {
+		return nil
+	}
+	return LocationsOf([]*x509.Certificate{certificate, issuer}, stored, nil)
 }

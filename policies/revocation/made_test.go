@@ -77,6 +77,7 @@ type list struct {
 	extensions []extension
 	version    int64  // of the DER, 0 for 1, below to leave it out
 	spoil      bool   // the signature
+	octets     []byte // the signature, instead, as if it were by RSA
 	behind     []byte // the extensions
 }
 
@@ -95,6 +96,10 @@ func (l list) der(t testing.TB) []byte {
 	}
 	algorithm := func(b *cryptobyte.Builder) {
 		b.AddASN1(tags.SEQUENCE, func(b *cryptobyte.Builder) {
+			if l.octets != nil {
+				b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11})
+				return
+			}
 			b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2})
 		})
 	}
@@ -131,7 +136,10 @@ func (l list) der(t testing.TB) []byte {
 		b.AddBytes(l.behind)
 	})
 	tbs := b.BytesOrPanic()
-	signature := sign(t, l.by.Key, tbs)
+	signature := l.octets
+	if signature == nil {
+		signature = sign(t, l.by.Key, tbs)
+	}
 	if l.spoil {
 		signature[len(signature)-1] ^= 1
 	}

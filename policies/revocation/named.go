@@ -23,16 +23,16 @@ type Named struct {
 // longer than any on a list has none.
 func NamesOf(path []*x509.Certificate) []Named {
 	var all []Named
+	names := make([]nameKey, len(path)) // read once: a path can be of one CA's many keys
+	for i, c := range path {
+		names[i] = truststore.NameKey(c.RawSubject)
+	}
 	for i := 0; i+1 < len(path); i++ {
 		if serialContent(path[i].SerialNumber) == nil {
 			continue
 		}
-		name := truststore.NameKey(path[i+1].RawSubject)
-		for _, issuer := range path[i+1:] {
-			if truststore.NameKey(issuer.RawSubject) != name {
-				break
-			}
-			all = append(all, Named{name, subjectOf(path[i], issuer)})
+		for j := i + 1; j < len(path) && names[j] == names[i+1]; j++ {
+			all = append(all, Named{names[j], subjectOf(path[i], path[j])})
 		}
 	}
 	return all

@@ -10,42 +10,28 @@ import (
 // maxAbove bounds the CAs of a store above a pinned certificate.
 const maxAbove = 8
 
-// WithIssuers returns the path from a pinned certificate over those of its
-// client's CAs that issued it: with a CA in the store, the pin is held to what
-// that CA takes back. Where none did, and for a certificate that signed itself,
-// the path is the certificate alone.
-//
-// It costs a signature check for each CA of a fitting name: whoever judges often
-// keeps the path.
-func WithIssuers(pinned *x509.Certificate, anchors []*truststore.Anchor) truststore.Path {
-	path := truststore.Path{pinned}
-	for len(path) <= maxAbove {
-		issuer := issuerOf(path[len(path)-1], anchors)
-		if issuer == nil {
-			break
-		}
-		path = append(path, issuer)
-	}
+// WithIssuers is Onward for a certificate alone, such as a pinned one, and for those
+// who judge nothing: where it would take more than a decision may, the path ends.
+func WithIssuers(certificate *x509.Certificate, anchors []*truststore.Anchor) truststore.Path {
+	path, _ := Onward(truststore.NewChain(certificate, nil), truststore.Path{certificate}, anchors)
 	return path
 }
 
-// Onward returns the path, and on from its end over those of the anchors that issued
-// one another: WithIssuers for a path that may be longer than one. An intermediate
-// that is trusted itself is held to what the CA above it takes back, if that is in
-// the store too.
-func Onward(path truststore.Path, anchors []*truststore.Anchor) truststore.Path {
-	return append(slices.Clip(path), WithIssuers(path[len(path)-1], anchors)[1:]...)
-}
-
-func issuerOf(c *x509.Certificate, anchors []*truststore.Anchor) *x509.Certificate {
-	if sameName(c.RawIssuer, c.RawSubject) && checkSignature(c, c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
-		return nil
-	}
-	for _, anchor := range anchors {
-		issuer := anchor.Certificate
-		if sameName(issuer.RawSubject, c.RawIssuer) && checkSignature(issuer, c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
-			return issuer
+// Onward returns the path, and on from its end over those of the client's CAs that
+// issued one another. With a CA in the store, a pinned certificate and an intermediate
+// that is trusted itself are held to what that CA takes back. Where none issued it, and
+// for a certificate that signed itself, the path is as it was.
+//
+// It draws on what the chain's decision may take. The error is PathTooComplex; then the
+// path ends where it was found to.
+func Onward(chain *truststore.Chain, path truststore.Path, anchors []*truststore.Anchor) (truststore.Path, error) {
+	path = slices.Clip(path)
+	for range maxAbove {
+		issuer, err := chain.StoredIssuer(path[len(path)-1], anchors)
+		if issuer == nil || err != nil {
+			return path, err
 		}
+		path = append(path, issuer)
 	}
-	return nil
+	return path, nil
 }

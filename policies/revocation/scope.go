@@ -287,6 +287,17 @@ func (s scope) covers(points map[string]reasons) reasons {
 	return covered
 }
 
+// pointBytes is how much of a certificate has to be read for its distribution points.
+func pointBytes(c *x509.Certificate) int {
+	bytes := len(c.RawIssuer)
+	for _, extension := range c.Extensions {
+		if slices.Equal(extension.Id, asn1.ObjectIdentifier{2, 5, 29, 31}) {
+			bytes += min(len(extension.Value), maxPointBytes)
+		}
+	}
+	return bytes
+}
+
 // reasonsByName says for which reasons a certificate names each distribution point.
 func reasonsByName(c *x509.Certificate) (map[string]reasons, error) {
 	points, err := pointsOf(c)

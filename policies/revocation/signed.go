@@ -23,18 +23,14 @@ const (
 	// oldest gives way: whoever brings many keys of one name must not keep a list
 	// from the key that did sign it.
 	maxStrangers = 64
-	// maxFailedChecks bounds the signatures of lists that one judgement finds to be
-	// somebody else's. A check by a key on P-521 takes a millisecond.
-	maxFailedChecks = 8
 	// maxEd25519Bytes bounds a list signed by Ed25519, which signs no digest: all
 	// of the list is hashed for each key that is tried.
 	maxEd25519Bytes = 4 << 20
 )
 
 var (
-	errOtherKey      = errors.New("it is not signed with its issuer's key; a list of the key that signed the certificate is needed")
-	errOneKey        = errors.New("its CA keeps a list for each of its keys, and this is another key's; a list of the key that signed the certificate is needed")
-	errTooManyChecks = errors.New("too many lists of its issuer's name are signed with other keys")
+	errOtherKey = errors.New("it is not signed with its issuer's key; a list of the key that signed the certificate is needed")
+	errOneKey   = errors.New("its CA keeps a list for each of its keys, and this is another key's; a list of the key that signed the certificate is needed")
 )
 
 // signature is what it takes to say whose a list is. The list itself is not kept
@@ -161,33 +157,51 @@ func (s *signature) key() [sha256.Size]byte {
 	return [sha256.Size]byte{}
 }
 
-// by asks whether the issuer's key made the signature. failed, where not nil,
-// counts the checks down that find that it did not.
-func (s *signature) by(issuer signer, failed *int) error {
+// by asks whether the issuer's key made the signature. What it takes counts as work,
+// where that is not nil; the error is PathTooComplex if it would be too much. Whatever was
+// found is remembered, so that the next to ask goes on from there.
+func (s *signature) by(issuer signer, work *truststore.Work) error {
 	if known := s.signer.Load(); known != nil {
 		if known.has(issuer.key) {
 			return nil
 		}
 		return errOtherKey
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if slices.Contains(s.strangers, issuer.key) {
+	if !truststore.MayFit(issuer.certificate, s.algorithm, s.octets) {
 		return errOtherKey
 	}
-	if failed != nil && *failed == 0 {
-		return errTooManyChecks
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.count(issuer, work); err != nil {
+		return err
 	}
 	if err := s.check(issuer.certificate); err != nil {
 		s.remember(issuer.key)
-		if failed != nil {
-			*failed--
-		}
 		return err
 	}
 	s.signer.Store(s.fittingOf(issuer))
 	s.strangers = nil
 	return nil
+}
+
+// count lets a check be made, unless it is known how it ends or would be too much.
+func (s *signature) count(issuer signer, work *truststore.Work) error {
+	if work != nil {
+		if err := work.LookUp(len(s.strangers)/4 + 1); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(s.strangers, issuer.key) {
+		return errOtherKey
+	}
+	if work == nil {
+		return nil
+	}
+	hashed := 0
+	if s.hash == 0 {
+		hashed = len(s.signed)
+	}
+	return work.CheckList(issuer.certificate, hashed)
 }
 
 func (s *signature) remember(stranger [sha256.Size]byte) {

@@ -132,7 +132,7 @@ func TestAJudgementChecksFewSignaturesOfOthers(t *testing.T) {
 	ca := newCA(t, "CA")
 	leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
 	var lists []*revocation.CRL
-	for range 20 {
+	for range 120 {
 		lists = append(lists, list{by: newCA(t, "CA")}.parsed(t))
 	}
 	lists = append(lists, list{by: ca, entries: []listed{revoking(leaf)}}.parsed(t))
@@ -423,7 +423,7 @@ func TestAListThatIsRefusedSaysWhatToDo(t *testing.T) {
 func TestAPathThatIsTooComplexIsRefusedAsThat(t *testing.T) {
 	ca := newCA(t, "CA")
 	var lists []*revocation.CRL
-	for range 9 {
+	for range truststore.MaxSignatureChecks + 1 {
 		lists = append(lists, list{by: newCA(t, "CA")}.parsed(t))
 	}
 	_, err := revocation.NewView(nil, lists, nil).Judge(path(issue(t, ca, testca.Template{CommonName: "leaf"}), ca), revocation.Policy{Mode: revocation.Soft}, noon)

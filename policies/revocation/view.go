@@ -3,8 +3,6 @@ package revocation
 import (
 	"crypto/sha256"
 	"slices"
-
-	"github.com/certbearer/certbearer/policies/truststore"
 )
 
 // View is an immutable set of CRLs and OCSP answers. A nil View is an empty one.
@@ -214,15 +212,13 @@ func (v *View) hearing(at stand) *hearing {
 	return found
 }
 
-// nameOf is the key of an issuer's name. One that is written as on a list or an
-// answer needs not be read.
-func (v *View) nameOf(issuer []byte) nameKey {
-	if v != nil {
-		if name, found := v.spelled.get(string(issuer)); found {
-			return name
-		}
+// spelledAs is the key of an issuer's name that is written as on a list or an answer: it
+// needs not be read.
+func (v *View) spelledAs(issuer []byte) (nameKey, bool) {
+	if v == nil {
+		return nameKey{}, false
 	}
-	return truststore.NameKey(issuer)
+	return v.spelled.get(string(issuer))
 }
 
 // CRLs returns the lists, in no order.

@@ -85,6 +85,56 @@ func TestSignatureChecksAreBoundedWhereWithoutThatADecisionWouldTakeSeconds(t *t
 	}
 }
 
+// A client's store may have a thousand CAs of the name of a certificate's issuer.
+func TestIssuersInAStoreAreAskedWithinABoundWhereWithoutItThatWouldTakeSeconds(t *testing.T) {
+	leaf := changed(issue(t, selfSigned(t, ca("root")), with()), func(c *x509.Certificate) {
+		c.Signature, c.SignatureAlgorithm = bytes.Repeat([]byte{1}, 1024), x509.SHA256WithRSA
+	})
+	issuer, err := truststore.NewChain(leaf, nil).StoredIssuer(leaf, dearKeys(t, 800))
+	if got := reasonText(err); got != "path_too_complex" || issuer != nil {
+		t.Errorf("got %s (%v)", got, err)
+	}
+}
+
+// Each kind of work is within its own bound, and all of them together are not.
+func TestAllWorkOfADecisionIsBoundedTogether(t *testing.T) {
+	template := ca("root")
+	template.Key = newKey(t, testca.P521)
+	root := selfSigned(t, template)
+	var trees [][]byte
+	for i := range 110 {
+		trees = append(trees, email(fmt.Sprintf("h%d.example", i)))
+	}
+	names := make([]string, 255)
+	for i := range names {
+		names[i] = fmt.Sprintf("u%d@a.example", i)
+	}
+	last, presented := root, []*x509.Certificate(nil)
+	for i := range 2 {
+		below := under(fmt.Sprint("inter ", i), excludes(trees[:len(trees)*i]...))
+		if i == 0 {
+			below = ca("inter 0")
+		}
+		below.CA, below.Key = true, newKey(t, testca.P521)
+		last = issue(t, last, below)
+		presented = append(presented, last.Certificate)
+	}
+	for sentence, c := range map[string]struct {
+		leaf *testca.Issued
+		want string
+	}{
+		"three checks on P-521 alone":       {issue(t, last, mail("u@a.example")), "accepted"},
+		"and as many names as are compared": {issue(t, last, mail(names...)), "path_too_complex"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			_, err := truststore.Verify(truststore.NewChain(c.leaf.Certificate, presented), anchorsOf(t, root), time.Now())
+			if got := reasonText(err); got != c.want {
+				t.Errorf("got %s (%v), want %s", got, err, c.want)
+			}
+		})
+	}
+}
+
 // What each of these would take without its bound is in docs/security-model.md, for
 // an input that is larger than what can be presented.
 func TestEachBoundHoldsWhereWithoutItADecisionWouldTakeSeconds(t *testing.T) {
@@ -192,7 +242,7 @@ func ringBelow(t testing.TB, root *testca.Issued) *truststore.Chain {
 }
 
 func TestDearSignaturesCountForMore(t *testing.T) {
-	for kind, c := range map[testca.KeyKind]struct{ most int }{testca.P384: {10}, testca.P521: {4}} {
+	for kind, c := range map[testca.KeyKind]struct{ most int }{testca.P384: {9}, testca.P521: {3}} {
 		var others []*testca.Issued
 		for range c.most {
 			others = append(others, selfSigned(t, testca.Template{CommonName: "root", CA: true, Key: newKey(t, kind)}))

@@ -10,15 +10,6 @@ import (
 	"github.com/certbearer/certbearer/policies/decision"
 )
 
-// Bounds of the signature checks that one decision may cost: how many, and how
-// dear they are together. A check by a key on P-256 is the unit, and takes 60 to
-// 100 µs; by one on P-521 it takes as long as 17. Four levels of any kind of
-// key, cross-signed, stay far below.
-const (
-	MaxSignatureChecks = 50
-	maxSignatureCost   = 70
-)
-
 // Chain is a presented certificate with the intermediates presented beside it.
 // It remembers which signatures were checked, so that finding the client and
 // judging the certificate pay for each only once, and it counts them. It
@@ -28,8 +19,7 @@ type Chain struct {
 	Thumbprint    [sha256.Size]byte // of the leaf's DER
 	Intermediates []*x509.Certificate
 
-	checks      int // of signatures
-	cost        int // of those, as costOf has it
+	work        Work
 	unfit       int // keys that cannot have made a signature
 	steps       int // of walks
 	comparisons int // of names with constraints
@@ -63,7 +53,7 @@ type readBy struct {
 // NewChain makes a Chain. Intermediates may be in any order, and may have
 // nothing to do with the leaf.
 func NewChain(leaf *x509.Certificate, intermediates []*x509.Certificate) *Chain {
-	return &Chain{
+	c := &Chain{
 		Leaf:          leaf,
 		Thumbprint:    sha256.Sum256(leaf.Raw),
 		Intermediates: intermediates,
@@ -71,7 +61,14 @@ func NewChain(leaf *x509.Certificate, intermediates []*x509.Certificate) *Chain 
 		others:        make(map[link][]byte),
 		folded:        make(map[*x509.Certificate]certNames),
 	}
+	for _, certificate := range c.Certificates() {
+		c.work.spent += len(certificate.Raw) / readBytesPerWork // was read before
+	}
+	return c
 }
+
+// Work is what the decision has taken so far, for those who go on with it.
+func (c *Chain) Work() *Work { return &c.work }
 
 // Certificates returns the leaf and the intermediates. An anchor that is the
 // named issuer of none of them proves nothing.
@@ -192,25 +189,12 @@ func (c *Chain) verified(issuer, subject *x509.Certificate) error {
 		}
 		return errOtherKey
 	}
-	if c.checks >= MaxSignatureChecks {
-		return decision.Denyf(decision.PathTooComplex, "certificate chain", "more than %d signature checks", MaxSignatureChecks)
-	}
-	if err := c.spend(costOf(issuer) + costOfHash(subject)); err != nil {
+	if err := c.work.Check(issuer, len(subject.RawTBSCertificate)); err != nil {
 		return err
 	}
-	c.checks++
 	err := checkSignature(issuer, subject)
 	c.seen[key] = err
 	return err
-}
-
-// spend counts what a signature check costs, or something that takes as long.
-func (c *Chain) spend(cost int) error {
-	if c.cost+cost > maxSignatureCost {
-		return decision.Denyf(decision.PathTooComplex, "certificate chain", "signature checks that take more than %d times as long as one on P-256", maxSignatureCost)
-	}
-	c.cost += cost
-	return nil
 }
 
 func checkSignature(issuer, subject *x509.Certificate) error {

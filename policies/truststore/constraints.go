@@ -81,7 +81,12 @@ func (c *Chain) readConstraints(ca *x509.Certificate, profile Profile) (*constra
 	if c.read += len(extension.Value); c.read > maxConstraintBytes {
 		return nil, decision.Denyf(decision.PathTooComplex, describe(ca), "the nameConstraints of the CAs on the way have more than %d bytes", maxConstraintBytes)
 	}
+	if err := c.work.spend(len(extension.Value)/constraintBytesPerWork, maxWork); err != nil {
+		return nil, err
+	}
+	read := c.readNames
 	parsed, err := profile.parseConstraints(extension.Value, &c.readNames)
+	c.work.spent += (c.readNames - read) / directoryBytesPerWork
 	if errors.Is(err, errTooManyConstraints) || errors.Is(err, errTooManyNames) {
 		return nil, decision.Deny(decision.PathTooComplex, describe(ca), err)
 	}

@@ -20,14 +20,20 @@ const unlikelyBits = 64
 // pose as another spend nothing of what a decision may cost. What cannot be read is
 // left to the check of the signature.
 func mayFit(issuer, subject *x509.Certificate) bool {
-	if kind := keyOf(subject.SignatureAlgorithm); kind != x509.UnknownPublicKeyAlgorithm && kind != issuer.PublicKeyAlgorithm {
+	return MayFit(issuer, subject.SignatureAlgorithm, subject.Signature)
+}
+
+// MayFit reports whether the certificate's key is of the kind and the size that a
+// signature is of. Where it is not, the key did not make it.
+func MayFit(issuer *x509.Certificate, algorithm x509.SignatureAlgorithm, signature []byte) bool {
+	if kind := keyOf(algorithm); kind != x509.UnknownPublicKeyAlgorithm && kind != issuer.PublicKeyAlgorithm {
 		return false
 	}
 	switch key := issuer.PublicKey.(type) {
 	case *rsa.PublicKey:
-		return len(subject.Signature) == key.Size()
+		return len(signature) == key.Size()
 	case *ecdsa.PublicKey:
-		length, ok := longestOf(subject.Signature)
+		length, ok := longestOf(signature)
 		order := key.Curve.Params().BitSize
 		return !ok || length <= order && length > order-unlikelyBits
 	}

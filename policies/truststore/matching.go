@@ -17,8 +17,12 @@ func (c *Chain) allowNames(certificate *x509.Certificate, above []*constraints, 
 	}
 	for _, constraint := range above {
 		for _, name := range names {
-			if c.comparisons += len(constraint.permitted) + len(constraint.excluded); c.comparisons > maxNameComparisons {
+			compared := len(constraint.permitted) + len(constraint.excluded)
+			if c.comparisons += compared; c.comparisons > maxNameComparisons {
 				return decision.Denyf(decision.PathTooComplex, describe(certificate), "its names and the constraints above it take more than %d comparisons", maxNameComparisons)
+			}
+			if err := c.work.spend(compared/comparisonsPerWork, maxWork); err != nil {
+				return err
 			}
 			if problem := constraint.refuse(name); problem != "" {
 				return decision.Denyf(decision.PathInvalid, describe(certificate), "%s %s of %s", name.shown, problem, describe(constraint.of))
@@ -37,7 +41,9 @@ type subjectNames struct {
 func (c *Chain) namesOf(of readBy) ([]generalName, error) {
 	known, found := c.subjects[of]
 	if !found {
+		read := c.readNames
 		known.names, known.err = of.profile.checkedNames(of.certificate, &c.readNames)
+		c.work.spent += (c.readNames - read) / directoryBytesPerWork
 		if c.subjects == nil {
 			c.subjects = make(map[readBy]subjectNames)
 		}

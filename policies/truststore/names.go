@@ -29,6 +29,7 @@ func (c *Chain) names(certificate *x509.Certificate) certNames {
 		return known
 	}
 	names := comparedNames(certificate)
+	c.work.spent += (min(len(certificate.RawSubject), maxFoldedBytes) + min(len(certificate.RawIssuer), maxFoldedBytes)) / nameBytesPerWork
 	c.folded[certificate] = names
 	return names
 }

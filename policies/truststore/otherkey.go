@@ -15,7 +15,7 @@ import (
 // certificate of a CA of his own. Where a second CA could be meant, that one has to
 // be looked for, and no other.
 //
-// It costs what a check by the anchor's key does, and the error is PathTooComplex where
+// It costs a quarter of what a check by the anchor's key does, and the error is PathTooComplex where
 // that is too much. found is false for keys of other kinds, and for names of other issuers.
 func (c *Chain) OtherSigner(anchor *Anchor, certificate *x509.Certificate) (id [sha256.Size]byte, found bool, err error) {
 	key, is := anchor.Certificate.PublicKey.(*ecdsa.PublicKey)
@@ -25,7 +25,7 @@ func (c *Chain) OtherSigner(anchor *Anchor, certificate *x509.Certificate) (id [
 	signature := link{string(anchor.Certificate.RawSubjectPublicKeyInfo), certificate}
 	encoded, known := c.others[signature]
 	if !known {
-		if err := c.spend(costOf(anchor.Certificate) + costOfHash(certificate)); err != nil {
+		if err := c.work.spend(costOf(anchor.Certificate)/4+len(certificate.RawTBSCertificate)/hashedBytesPerWork, maxWork); err != nil {
 			return id, false, err
 		}
 		if other := OtherKey(key, certificate.Signature, digestOf(certificate)); other != nil {

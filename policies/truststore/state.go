@@ -113,9 +113,13 @@ func (s state) below(ca *x509.Certificate, selfIssued bool) (state, error) {
 
 // enterPolicies follows the policies into a certificate, while the decision may.
 func (s state) enterPolicies(c *x509.Certificate, mayAny bool) (policyState, error) {
-	s.chain.policies += len(c.Policies) + len(c.PolicyMappings) + len(s.policies.expected)
+	followed := len(c.Policies) + len(c.PolicyMappings) + len(s.policies.expected)
+	s.chain.policies += followed
 	if s.chain.policies > maxPoliciesFollowed {
 		return s.policies, decision.Denyf(decision.PathTooComplex, describe(c), "more than %d certificate policies were followed in search of a path", maxPoliciesFollowed)
+	}
+	if err := s.chain.work.spend(followed*5/8, maxWork); err != nil {
+		return s.policies, err
 	}
 	return s.policies.enter(c, mayAny)
 }

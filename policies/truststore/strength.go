@@ -59,50 +59,53 @@ func checkSignatureAlgorithm(c *x509.Certificate) error {
 // usualExponent is the largest RSA exponent that anybody has on purpose.
 const usualExponent = 65537
 
-// costOf says how long a signature check by the key takes, in units of one by a
+// costOf says how long a signature check by the key takes, in hundredths of one by a
 // key on P-256.
 func costOf(c *x509.Certificate) int {
 	switch key := c.PublicKey.(type) {
 	case *rsa.PublicKey:
 		cost := costOfRSA(key.N.BitLen())
 		if key.E > usualExponent {
-			cost *= 3 // twice as many squarings, and a multiplication for each
+			cost = cost * 26 / 10 // twice as many squarings, and a multiplication for each
 		}
 		return cost
 	case *ecdsa.PublicKey:
 		switch key.Curve {
 		case elliptic.P384():
-			return 7
+			return 710
 		case elliptic.P521():
-			return 17
+			return 2100
 		}
+	case ed25519.PublicKey:
+		return 65
 	}
-	return 1
+	return checkWork
 }
 
 func costOfRSA(bits int) int {
 	switch {
+	case bits > maxRSABits: // which is refused, but where a CA only takes back
+		return 1500 * bits / maxRSABits * bits / maxRSABits
 	case bits > 4096:
-		return 12
+		return 1500
 	case bits > 3072:
-		return 4
+		return 370
 	case bits > 2048:
-		return 2
+		return 220
 	}
-	return 1
+	return 40
 }
 
-// hashedBytes is how much of a certificate is hashed in the time of one unit. It
-// is hashed anew for every key that is tried.
-const hashedBytes = 32 << 10
+// hashedBytesPerWork is how much of a certificate is hashed in the time of a hundredth
+// of a check. It is hashed anew for every key that is tried.
+const hashedBytesPerWork = 328
 
-func costOfHash(c *x509.Certificate) int {
-	return (len(c.RawTBSCertificate) + hashedBytes/2) / hashedBytes
-}
+// dearWork is from what on a check is dear.
+const dearWork = 4 * checkWork
 
 // Dear reports whether a signature check by the anchor's key takes so long that
 // nobody is to ask for it on a guess.
-func (a *Anchor) Dear() bool { return costOf(a.Certificate) > 4 }
+func (a *Anchor) Dear() bool { return costOf(a.Certificate) > dearWork }
 
 // AcceptsSignature reports whether a signature by the algorithm, on a certificate
 // or on what a CA says of one, is accepted.

@@ -99,6 +99,9 @@ func (w *walk) step(issuer, subject *x509.Certificate) (bool, error) {
 	if w.chain.steps++; w.chain.steps > maxPathSteps {
 		return false, w.fell(&w.unlooked, decision.Denyf(decision.PathTooComplex, "certificate chain", "more than %d steps in search of a path", maxPathSteps), subject)
 	}
+	if err := w.chain.work.spend(stepWork, maxWork); err != nil {
+		return false, w.fell(&w.unlooked, err, subject)
+	}
 	signed, err := w.chain.signed(issuer, subject)
 	switch {
 	case err != nil:
@@ -113,7 +116,8 @@ func (w *walk) step(issuer, subject *x509.Certificate) (bool, error) {
 	return signed, nil
 }
 
-// fell keeps the first reason of its kind, and returns one that ends the search.
+// fell keeps the first reason of its kind, and returns one that ends the search:
+// PathTooComplex, if too many have fallen by now.
 // below is the certificate under the path at which it fell, if the path itself is
 // not at fault.
 func (w *walk) fell(kind *error, err error, below ...*x509.Certificate) error {
@@ -122,7 +126,7 @@ func (w *walk) fell(kind *error, err error, below ...*x509.Certificate) error {
 		return err
 	}
 	*kind = cmp.Or(*kind, err)
-	return nil
+	return w.chain.work.spend(fallWork, maxWork)
 }
 
 // why is the reason to refuse that says most.

@@ -60,7 +60,7 @@ func (v verifyCommand) Run(c *console) error {
 	path, pinned, refusal := judgeByStore(store, chain, terms)
 	var revoked revocation.Verdict
 	if refusal == nil {
-		if revoked, refusal = lists.judge(store, path, terms.At); refusal != nil {
+		if revoked, refusal = lists.judge(chain, store, path, terms.At); refusal != nil {
 			chain.Refuse(refusal)
 		}
 	}

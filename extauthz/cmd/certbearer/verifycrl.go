@@ -57,8 +57,15 @@ func (f revocationFlags) lists(c *console) (knownLists, error) {
 }
 
 // judge asks about an accepted path.
-func (k knownLists) judge(store []truststore.Entry, path truststore.Path, at time.Time) (revocation.Verdict, error) {
-	verdict, refusal := k.view.Judge(revocation.Onward(path, anchorsIn(store)), k.policy(), at)
+func (k knownLists) judge(chain *truststore.Chain, store []truststore.Entry, path truststore.Path, at time.Time) (revocation.Verdict, error) {
+	if k.policy().Mode == revocation.Off {
+		return revocation.Verdict{}, nil
+	}
+	asked, refusal := revocation.Onward(chain, path, anchorsIn(store))
+	if refusal != nil {
+		return revocation.Verdict{}, refusal
+	}
+	verdict, refusal := k.view.JudgeWithin(chain.Work(), asked, k.policy(), at)
 	if k.unread != nil && decision.ReasonOf(refusal) == decision.RevocationUnavailable {
 		refusal = decision.Deny(decision.RevocationUnavailable, "--crl", k.unread)
 	}
