@@ -4,6 +4,8 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
@@ -186,4 +188,37 @@ func otherKey(t *testing.T, by, of *testca.Issued) crypto.Signer {
 	}
 	t.Fatal("no other key")
 	return nil
+}
+
+// A signature by RSA fits a multiple of the modulus, too, if there is room for one.
+func TestAMultipleOfAKeyTakesNoCertificateOver(t *testing.T) {
+	elsewhere := selfSigned(t, ca("elsewhere"))
+	key, err := rsa.GenerateKey(rand.Reader, 2052)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := selfSigned(t, testca.Template{CommonName: "root", CA: true, Key: key})
+	id := func(of *testca.Issued) []pkix.Extension {
+		return []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 14}, Value: append([]byte{4, byte(len(of.Certificate.SubjectKeyId))}, of.Certificate.SubjectKeyId...)}}
+	}
+	renewed := selfSigned(t, testca.Template{CommonName: "root", CA: true, Key: key, ExtraExtensions: id(elsewhere)})
+	for range 100 {
+		lab := issue(t, root, leaf("lab"))
+		for _, factor := range []int64{3, 11} { // of 2054 bits at most, and of 2056 at most
+			multiple := &rsa.PublicKey{N: new(big.Int).Mul(key.N, big.NewInt(factor)), E: key.E}
+			computed := issue(t, elsewhere, testca.Template{CommonName: "root", CA: true, Key: publicOnly{multiple}, ExtraExtensions: id(root)})
+			c := lab.Certificate
+			if computed.Certificate.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) != nil {
+				continue
+			}
+			s := snapshotOf(t, clients{"victim": {"certificateTrustStore": store(renewed)}, "attacker": {"certificateTrustStore": store(computed)}})
+			if got, want := decide(s, chainOf(lab), policies.Hint{}, time.Now()), "refused: client_ambiguous"; got != want {
+				t.Errorf("%d times the modulus: got %s, want %s", factor, got, want)
+			}
+			if factor == 11 {
+				return
+			}
+		}
+	}
+	t.Error("no multiple fits any of 100 certificates")
 }

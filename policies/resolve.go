@@ -267,12 +267,12 @@ func appendNew(list, more, others []*authority) []*authority {
 }
 
 // signers returns the CAs whose keys fit the certificate's signature, and whose
-// name is that of its issuer. It asks all that are likely and does not stop at
-// one: who may choose a key can make one that fits a given signature, without
+// name is that of its issuer: the first that is found, and the other that may be.
+// For who may choose a key can make one that fits a given ECDSA signature, without
 // being able to sign anything, and must not take the place of the CA that did.
 // Which other key that is can be told ([truststore.Chain.OtherSigner]). So once there
-// is one, no guess is worth a dear check: a name is free to choose, and some dear
-// keys of that name would use up what the decision may cost.
+// is one, no guess is worth a check but for RSA moduli that have multiples: a name is
+// free to choose, and keys of that name would use up what the decision may cost.
 // own, which may be nil, is the CA that the certificate is of.
 func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificate, issuer [32]byte, own *authority) ([]*authority, error) {
 	if s.namesakes(issuer) && chain.SelfSigned(certificate) {
@@ -281,10 +281,9 @@ func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificat
 	var signers []*authority
 	var weak error
 	for likely := range s.likelySigners(issuer, certificate.AuthorityKeyId) {
-		found := len(signers) > 0
 		for _, id := range likely {
 			authority, known := s.authority.get(id)
-			if !known || authority == own || slices.Contains(signers, authority) || found && authority.anchors[0].Dear() {
+			if !known || authority == own || slices.Contains(signers, authority) || len(signers) > 0 && !mayFitBoth(signers[0], authority) {
 				continue
 			}
 			signed, err := chain.Signed(authority.anchors[0].Anchor, certificate)
@@ -298,32 +297,41 @@ func (s *Snapshot) signers(chain *truststore.Chain, certificate *x509.Certificat
 			weak = cmp.Or(weak, err)
 		}
 	}
-	if len(signers) == 0 && certificate == chain.Leaf {
+	switch {
+	case len(signers) == 1:
+		return s.withOther(chain, certificate, issuer, signers[0])
+	case len(signers) == 0 && certificate == chain.Leaf:
 		return nil, weak
 	}
-	return s.withOthers(chain, certificate, issuer, signers)
+	return signers, nil
 }
 
-// withOthers adds the CAs whose keys would fit the signature as well as those that were
-// found, wherever key identifiers lead.
-func (s *Snapshot) withOthers(chain *truststore.Chain, certificate *x509.Certificate, issuer [32]byte, signers []*authority) ([]*authority, error) {
+// mayFitBoth reports whether one signature may fit the keys of both: that of one is a
+// multiple of the other's.
+func mayFitBoth(one, other *authority) bool {
+	return one.anchors[0].HasMultiples() || other.anchors[0].HasMultiples()
+}
+
+// withOther adds the CA whose key would fit the signature as well, if there is one,
+// wherever key identifiers lead.
+func (s *Snapshot) withOther(chain *truststore.Chain, certificate *x509.Certificate, issuer [32]byte, signer *authority) ([]*authority, error) {
 	if !s.namesakes(issuer) {
-		return signers, nil
+		return []*authority{signer}, nil
 	}
-	for _, signer := range slices.Clone(signers) {
-		id, found, err := chain.OtherSigner(signer.anchors[0].Anchor, certificate)
-		if err != nil {
-			return nil, err
-		}
-		other, known := s.authority.get(id)
-		if !found || !known || slices.Contains(signers, other) {
-			continue
-		}
-		if signed, err := chain.Signed(other.anchors[0].Anchor, certificate); err != nil {
-			return nil, err
-		} else if signed {
-			signers = append(signers, other)
-		}
+	id, found, err := chain.OtherSigner(signer.anchors[0].Anchor, certificate)
+	if err != nil {
+		return nil, err
 	}
-	return signers, nil
+	other, known := s.authority.get(id)
+	if !found || !known {
+		return []*authority{signer}, nil
+	}
+	signed, err := chain.Signed(other.anchors[0].Anchor, certificate)
+	if err != nil {
+		return nil, err
+	}
+	if signed {
+		return []*authority{signer, other}, nil
+	}
+	return []*authority{signer}, nil
 }

@@ -201,6 +201,24 @@ func TestDearCAsOfOneNameAndKeyIdentifierDoNotUseUpTheChecksOfOthers(t *testing.
 	}
 }
 
+// One document may have a thousand CAs of that name, which have no key identifier: no
+// guess is spent on them once the certificate's own has led to the CA.
+func TestManyCAsWithoutKeyIdentifierDoNotUseUpTheChecksOfOthers(t *testing.T) {
+	mine := selfSigned(t, ca("Root CA"))
+	var many []*testca.Issued
+	for range truststore.MaxSignatureChecks + 10 {
+		many = append(many, selfSigned(t, testca.Template{CommonName: "Root CA", KeyUsage: signAndIssue(), ExtraExtensions: []pkix.Extension{
+			{Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Critical: true, Value: []byte{0x30, 3, 1, 1, 0xff}}}}))
+		if last := many[len(many)-1].Certificate; !last.IsCA || last.SubjectKeyId != nil {
+			t.Fatal("not a CA without a key identifier")
+		}
+	}
+	s := snapshotOf(t, clients{"mine": {"certificateTrustStore": store(mine)}, "many": {"certificateTrustStore": store(many...)}})
+	if got, want := decide(s, chainOf(issue(t, mine, leaf("x"))), policies.Hint{}, time.Now()), "mine by chain"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestManyCAsOfOneNameAreFoundWithoutKeyIdentifier(t *testing.T) {
 	for count, want := range map[int]string{
 		// One check more that nobody is above it; found, it is judged by the standard,

@@ -100,12 +100,13 @@ func costOfRSA(bits int) int {
 // of a check. It is hashed anew for every key that is tried.
 const hashedBytesPerWork = 328
 
-// dearWork is from what on a check is dear.
-const dearWork = 4 * checkWork
-
-// Dear reports whether a signature check by the anchor's key takes so long that
-// nobody is to ask for it on a guess.
-func (a *Anchor) Dear() bool { return costOf(a.Certificate) > dearWork }
+// HasMultiples reports whether multiples of the anchor's key are keys of its size: an RSA
+// modulus that leaves bits of its first octet free. What it signed may fit one of them,
+// which anybody finds, and nobody signs with.
+func (a *Anchor) HasMultiples() bool {
+	key, is := a.Certificate.PublicKey.(*rsa.PublicKey)
+	return is && key.N.BitLen()%8 != 0
+}
 
 // AcceptsSignature reports whether a signature by the algorithm, on a certificate
 // or on what a CA says of one, is accepted.
