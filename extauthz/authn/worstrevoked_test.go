@@ -161,11 +161,12 @@ func worstOfMany() map[string]func(testing.TB) worst {
 	for what, kind := range map[string]testca.KeyKind{"P-256": testca.P256, "P-384": testca.P384, "P-521": testca.P521} {
 		all["a CA's name and key identifier at 60 other clients, "+what] = func(b testing.TB) worst {
 			right := rootOf(b, testca.Template{CommonName: "root", Key: keyOf(b, kind)})
-			clients := []*policies.Client{clientOf(b, "right", nil, right)}
+			var clients []*policies.Client // the right one last: it is asked in the order in which they came
 			for i := range 60 {
 				other := rootOf(b, testca.Template{CommonName: "root", Key: keyOf(b, kind)})
 				clients = append(clients, clientOf(b, fmt.Sprint("other-", i), nil, withKeyIdentifier(b, other, right.Certificate.SubjectKeyId)))
 			}
+			clients = append(clients, clientOf(b, "right", nil, right))
 			w := worstFor(decision.PathTooComplex, clients, signedBy(b, right, testca.Template{CommonName: "leaf"}))
 			w.hint = policies.Hint{}
 			return w
