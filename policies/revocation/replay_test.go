@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -229,4 +230,143 @@ func TestFewLocationsOfAPathAreAsked(t *testing.T) {
 	if n := len(revocation.LocationsOf(path(leaf, ca), leaf.Certificate.Equal, nil)); n != 64 {
 		t.Errorf("%d locations", n)
 	}
+}
+
+// What is newer is not always for the same certificates, and what is for more is not
+// always newer. Each has its place, in a location and beside the locations.
+func TestAListGivesWayOnlyToANewerOneForItsCertificates(t *testing.T) {
+	onlyCA, onlyUser := []extension{distributionPoint(onlyCAs)}, []extension{distributionPoint(onlyUsers)}
+	ca := newCA(t, "CA")
+	twin := newCA(t, "CA") // of the same name, with another key
+	leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
+	has := []listed{revoking(leaf)}
+	for sentence, c := range map[string]struct {
+		first, next list
+		later       time.Duration
+		want        string
+	}{
+		"a newer one":                        {list{by: ca, entries: has}, list{by: ca}, time.Minute, "good"},
+		"a newer one of another key":         {list{by: ca, entries: has}, list{by: twin}, time.Minute, "certificate_revoked"},
+		"a newer one for CAs":                {list{by: ca, entries: has}, list{by: ca, extensions: onlyCA}, time.Minute, "certificate_revoked"},
+		"an older one":                       {list{by: ca, entries: has}, list{by: ca}, -time.Minute, "certificate_revoked"},
+		"a newer one for all in its place":   {list{by: ca, entries: has, extensions: onlyUser}, list{by: ca}, time.Minute, "good"},
+		"an older one for all in its place":  {list{by: ca, entries: has, extensions: onlyUser}, list{by: ca}, -time.Minute, "certificate_revoked"},
+		"one for all of another key instead": {list{by: ca, entries: has, extensions: onlyUser}, list{by: twin}, time.Minute, "certificate_revoked"},
+	} {
+		for _, left := range []bool{false, true} {
+			t.Run(fmt.Sprint(sentence, ", its location gone: ", left), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					start := time.Now()
+					serves := func(l list, at time.Time) []byte {
+						l.this, l.next = at, start.Add(100*time.Hour)
+						return l.der(t)
+					}
+					var s site
+					s.says(serves(c.first, start), nil)
+					var v views
+					f := newFetcher(t, revocation.Options{Backend: &s, Publish: v.publish})
+					defer run(t, f)()
+					want(t, f, "client", crlAt(crlURL, ca, twin))
+					synctest.Wait()
+					s.says(serves(c.next, start.Add(c.later)), nil)
+					if left {
+						want(t, f, "client", nil)
+						want(t, f, "other", crlAt("http://other.example/", ca, twin))
+					}
+					time.Sleep(2 * time.Hour)
+					synctest.Wait()
+					if got := v.judged(leaf, ca); got != c.want {
+						t.Errorf("it is %s, want %s", got, c.want)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestWhatIsLeftIsBoundedAndTheCAWithTheMostMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const share = 10
+		ca, eve := newCA(t, "CA"), newCA(t, "Eve")
+		leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
+		part := func(by *testca.Issued, url string) []byte {
+			return from(list{by: by, entries: []listed{revoking(leaf)}, extensions: []extension{distributionPoint(fullName(uriName(url)))}}, time.Now(), 100*time.Hour).der(t)
+		}
+		var v views
+		var log logged
+		size := len(part(eve, "http://eve.example/1-1")) + 8 // signatures differ in length
+		f := newFetcher(t, revocation.Options{Publish: v.publish, Quota: int64(4 * share * size), Log: slog.New(slog.NewTextHandler(&log, nil)),
+			Backend: backend(func(_ context.Context, q revocation.Query) ([]byte, error) {
+				if strings.Contains(q.URL, "eve.example") {
+					return part(eve, q.URL), nil
+				}
+				return part(ca, q.URL), nil
+			})})
+		defer run(t, f)()
+		leaves := func(owner string, locations []revocation.Location) {
+			t.Helper()
+			want(t, f, owner, locations)
+			synctest.Wait()
+			want(t, f, owner, nil)
+			time.Sleep(time.Minute)
+		}
+		leaves("client", crlAt("http://ca.example/1-1", ca))
+		for i := range 10 {
+			var all []revocation.Location
+			for j := range 5 {
+				all = append(all, crlAt(fmt.Sprintf("http://eve.example/%d-%d", i, j), eve)...)
+			}
+			leaves("eve", all)
+		}
+		if n := len(v.now().CRLs()); n > share || n < share/2 {
+			t.Errorf("%d lists are left", n)
+		}
+		if got := v.judged(leaf, ca); got != "certificate_revoked" {
+			t.Errorf("the other CA's list is gone: %s", got)
+		}
+		if !strings.Contains(log.String(), "some are forgotten") {
+			t.Errorf("the log says %q", log.String())
+		}
+	})
+}
+
+func TestWhatSomebodyHasNewerIsNotLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca := newCA(t, "CA")
+		leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
+		start := time.Now()
+		var v views
+		f := newFetcher(t, revocation.Options{Publish: v.publish, Backend: backend(func(_ context.Context, q revocation.Query) ([]byte, error) {
+			switch {
+			case q.Body != nil:
+				return vouching(ca, q)
+			case q.URL == crlURL:
+				return from(list{by: ca, entries: []listed{revoking(leaf)}}, start, 100*time.Hour).der(t), nil
+			}
+			return from(list{by: ca}, start.Add(time.Minute), 100*time.Hour).der(t), nil
+		})})
+		defer run(t, f)()
+		want(t, f, "client", crlAt(crlURL, ca))
+		want(t, f, "other", crlAt("http://ca.example/newer.crl", ca))
+		synctest.Wait()
+		if got := v.judged(leaf, ca); got != "certificate_revoked" {
+			t.Errorf("with both it is %s", got)
+		}
+		want(t, f, "client", nil)
+		if got := v.judged(leaf, ca); got != "good" {
+			t.Errorf("with the newer it is %s", got)
+		}
+		want(t, f, "other", nil)
+		question := revocation.Location{URL: "http://ca.example/", Issuers: path(ca), Certificate: leaf.Certificate}
+		for _, step := range []struct {
+			wants []revocation.Location
+			want  string
+		}{{[]revocation.Location{question}, "good"}, {nil, "revocation_unavailable"}} {
+			want(t, f, "client", step.wants)
+			synctest.Wait()
+			if got := v.judged(leaf, ca); got != step.want {
+				t.Errorf("by an answer, asked %d, it is %s", len(step.wants), got)
+			}
+		}
+	})
 }
