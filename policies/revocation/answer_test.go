@@ -71,6 +71,17 @@ func noCheck() []pkix.Extension {
 	return []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}, Value: []byte{5, 0}}}
 }
 
+// The name in a certificate is its issuer's only if it is the issuer's own.
+func TestAnAnswerUnderTheCertificatesNameIsOfNoOtherIssuer(t *testing.T) {
+	ca := newCA(t, "CA")
+	leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
+	sameKey := selfSigned(t, testca.Template{CommonName: "Other", CA: true, Key: ca.Key})
+	der := answer{about: leaf, issuer: ca, signer: sameKey, noCert: true}.der(t)
+	if _, err := revocation.ParseAnswer(der, leaf.Certificate, sameKey.Certificate, noon); err == nil || !strings.Contains(err.Error(), "another issuer") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestWhoseAnswerSaysWhat(t *testing.T) {
 	ca := newCA(t, "CA")
 	leaf, other := issue(t, ca, testca.Template{CommonName: "leaf"}), issue(t, ca, testca.Template{CommonName: "other"})
