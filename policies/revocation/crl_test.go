@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
@@ -84,6 +85,8 @@ func TestAListIsItsIssuersAlone(t *testing.T) {
 	usage := func(u x509.KeyUsage) testca.Template {
 		return testca.Template{CommonName: "CA", CA: true, KeyUsage: &u, Key: ca.Key}
 	}
+	unused := usage(0)
+	unused.ExtraExtensions = []pkix.Extension{{Id: ce(15), Critical: true, Value: tlv(0x03, []byte{0})}}
 	for sentence, c := range map[string]struct {
 		list   list
 		issuer *testca.Issued
@@ -94,6 +97,7 @@ func TestAListIsItsIssuersAlone(t *testing.T) {
 		"of the CA, renewed with the same key":        {list{by: ca}, selfSigned(t, usage(x509.KeyUsageCertSign|x509.KeyUsageCRLSign)), ""},
 		"of a CA without keyUsage":                    {list{by: ca}, selfSigned(t, usage(0)), ""},
 		"of a CA without cRLSign":                     {list{by: ca}, selfSigned(t, usage(x509.KeyUsageCertSign)), "cRLSign"},
+		"of a CA whose keyUsage has no bit":           {list{by: ca}, selfSigned(t, unused), "cRLSign"},
 		"of a certificate that is no CA":              {list{by: ca}, selfSigned(t, testca.Template{CommonName: "CA", Key: ca.Key}), "no CA"},
 		"of another CA of the same name":              {list{by: ca}, selfSigned(t, testca.Template{CommonName: "CA", CA: true, Key: key}), "not signed"},
 		"of a CA of another name and the same key":    {list{by: ca}, selfSigned(t, testca.Template{CommonName: "Other", CA: true, Key: ca.Key}), "another name"},

@@ -82,6 +82,12 @@ func TestWhatAServerMayAnswer(t *testing.T) {
 				w.(http.Flusher).Flush()
 			}
 			w.Write(bytes.Repeat([]byte("x"), 11))
+		case "/endless":
+			for r.Context().Err() == nil {
+				if _, err := w.Write(make([]byte, 1<<10)); err != nil {
+					return
+				}
+			}
 		case "/encoded":
 			w.Header().Set("Content-Encoding", "gzip")
 			w.Write([]byte("x"))
@@ -104,7 +110,7 @@ func TestWhatAServerMayAnswer(t *testing.T) {
 	})
 	web := loopback(t, server)
 	for path, want := range map[string]string{
-		"/good": "", "/cookie": "", "/large": "11 bytes, more than 10", "/flood": "more than 10 bytes", "/encoded": "encoded",
+		"/good": "", "/cookie": "", "/large": "11 bytes, more than 10", "/flood": "more than 10 bytes", "/endless": "more than 10 bytes", "/encoded": "encoded",
 		"/short": "broke off", "/missing": "status 404", "/headers": "header", "/loop": "more than 3 redirects", "/inner": "not allowed",
 		"/ftp": "neither http nor https", "/secret": "credentials",
 	} {
