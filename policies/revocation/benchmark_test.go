@@ -79,7 +79,10 @@ func BenchmarkJudge(b *testing.B) {
 		b.Run(sentence, func(b *testing.B) {
 			view := revocation.NewView(nil, lists, nil)
 			certificates := path(leaf, ca, root)
-			_, _ = view.Judge(certificates, revocation.Policy{Mode: revocation.Hard}, noon) // proves the lists
+			// They are proven when they are read, and in no decision.
+			for _, one := range lists {
+				_, _ = one.SignedBy(ca.Certificate), one.SignedBy(root.Certificate)
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := view.Judge(certificates, revocation.Policy{Mode: revocation.Hard}, noon); err != nil {
