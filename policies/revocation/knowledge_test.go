@@ -429,6 +429,24 @@ func TestTheQuotaOfTheDiskIsItsOwn(t *testing.T) {
 	})
 }
 
+// keptIn has the folder keep the list of a CA, of an hour, from crlURL. It returns the file.
+func keptIn(t *testing.T, folder string, ca *testca.Issued) string {
+	t.Helper()
+	var s site
+	s.says(from(list{by: ca}, time.Now(), time.Hour).der(t), nil)
+	var v views
+	f := newFetcher(t, revocation.Options{Backend: &s, Publish: v.publish, Directory: folder})
+	stop := run(t, f)
+	want(t, f, "client", crlAt(crlURL, ca))
+	synctest.Wait()
+	stop()
+	files, _ := filepath.Glob(filepath.Join(folder, "*.der"))
+	if len(files) != 1 {
+		t.Fatal(files)
+	}
+	return files[0]
+}
+
 func TestOnlyARegularFileIsReadAgain(t *testing.T) {
 	for sentence, replace := range map[string]func(path, kept string) error{
 		"a link to it":   func(path, kept string) error { return os.Symlink(kept, path) },
@@ -443,29 +461,19 @@ func TestOnlyARegularFileIsReadAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ca := newCA(t, "CA")
 				leaf := issue(t, ca, testca.Template{CommonName: "leaf"})
+				file := keptIn(t, folder, ca)
+				if err := os.Rename(file, elsewhere); err != nil {
+					t.Fatal(err)
+				}
+				if err := replace(file, elsewhere); err != nil {
+					t.Fatal(err)
+				}
 				var s site
-				s.says(from(list{by: ca}, time.Now(), time.Hour).der(t), nil)
-				var v views
-				f := newFetcher(t, revocation.Options{Backend: &s, Publish: v.publish, Directory: folder})
-				stop := run(t, f)
-				want(t, f, "client", crlAt(crlURL, ca))
-				synctest.Wait()
-				stop()
-				files, _ := filepath.Glob(filepath.Join(folder, "*.der"))
-				if len(files) != 1 {
-					t.Fatal(files)
-				}
-				if err := os.Rename(files[0], elsewhere); err != nil {
-					t.Fatal(err)
-				}
-				if err := replace(files[0], elsewhere); err != nil {
-					t.Fatal(err)
-				}
 				s.says(nil, fmt.Errorf("down"))
-				v = views{last: revocation.NewView(nil, nil, nil)}
-				f = newFetcher(t, revocation.Options{Backend: &s, Publish: v.publish, Directory: folder})
+				v := views{last: revocation.NewView(nil, nil, nil)}
+				f := newFetcher(t, revocation.Options{Backend: &s, Publish: v.publish, Directory: folder})
 				want(t, f, "client", crlAt(crlURL, ca))
-				stop = run(t, f)
+				stop := run(t, f)
 				synctest.Wait()
 				stop()
 				expected := "revocation_unavailable"
